@@ -20,7 +20,9 @@ namespace kg::storage {
 
 // The permanent column families. Values are on disk in the manifest and in backups: never renumber.
 enum class Table : uint8_t {
-  kMeta = 0,      // format, scopes, bucket manifest, positions, counters, dirty queue
+  // Format, scopes, bucket manifest, positions, counters, dirty queue. In ScopeId{0} the keys that
+  // begin with byte 0x01 are the store's own; everything else of scope 0 is free for the callers.
+  kMeta = 0,
   kResource = 1,  // current state of a slot
   kAlias = 2,     // uid -> slot
   kEdge = 3,      // edges that are open
@@ -51,10 +53,15 @@ struct BucketInfo {
   Timestamp end;
   BucketState state = BucketState::kPreCreated;
   uint64_t bytes = 0;  // live SST bytes, filled by Store::Buckets() only
+  // The first commit made while the data clock stood in this bucket; 0 when there was none yet. Feed
+  // rows go to the bucket of the clock, so this tells which buckets may hold a given sequence.
+  uint64_t first_sequence = 0;
 };
 
 struct StoreOptions {
-  bool read_only = false;           // opens beside a running owner or on a copy; never rolls or expires
+  // Reads a directory that nobody owns at the moment, or a copy; writes nothing, never rolls or expires.
+  // Several may be open at once. Unavailable while an owner runs: its files come and go.
+  bool read_only = false;
   bool create_if_missing = true;
   Duration retention = std::chrono::hours(24 * 7);
   uint64_t max_bytes = 0;           // retention by size; 0 is off
@@ -116,16 +123,22 @@ Timestamp BucketEnd(const BucketPtr& bucket);
 struct CommitInfo {
   uint64_t sequence = 0;      // grows by one with each commit
   uint64_t bytes = 0;
+  // Rows put to or deleted from a bucket that is no longer live (or to none): left out, the rest of the
+  // batch stands.
+  uint64_t turned_away = 0;
 };
 
 // One atomic batch, built while the bucket map can't change. Held by one thread, briefly: expiry and
-// bucket creation wait for it. Destroying it uncommitted writes nothing.
+// bucket creation wait for it, so that thread must not call Maintain, CutOpenBucket, Checkpoint or
+// BeginWrite meanwhile. Destroying it uncommitted writes nothing.
 class WriteSession {
  public:
   virtual ~WriteSession() = default;
 
-  // The bucket that holds `t`; nullptr when t lies before the oldest live bucket or in a bucket that
-  // was dropped, or was not among the times given to BeginWrite.
+  // The live bucket that holds `t`; nullptr when there is none: t lies before the oldest live bucket, in
+  // one that was dropped, later than the data clock plus two bucket widths, or in none that exists
+  // already and t was not among the times given to BeginWrite. A row belongs to the bucket of its key
+  // time; asking for it here is what keeps a later cut behind that time.
   virtual BucketPtr BucketFor(Timestamp t) const = 0;
   // Live buckets by start.
   virtual const std::vector<BucketPtr>& buckets() const = 0;
@@ -139,8 +152,16 @@ class WriteSession {
   virtual size_t rows() const = 0;
 
   // Synced when it returns OK. On an error nothing of the batch may be relied on and the store is
-  // read-only until it is reopened.
+  // read-only until it is reopened. A batch without rows writes nothing and returns the last sequence.
+  // The session is over afterwards: further rows are ignored, a second Commit is FailedPrecondition.
   [[nodiscard]] virtual absl::StatusOr<CommitInfo> Commit() = 0;
+};
+
+// Who a store is. Cursors handed to clients name the epoch: an older one means "gone, start over".
+struct StoreIdentity {
+  uint32_t format_version = 0;
+  std::string store_id;  // 32 hex digits, drawn at creation; a restored copy keeps it
+  uint64_t epoch = 0;    // grows when history was replaced: restore, repair
 };
 
 struct MaintenanceReport {
@@ -149,9 +170,10 @@ struct MaintenanceReport {
 };
 
 // Operation: one directory, one owner. Rows of the permanent tables live until deleted; rows of a
-// bucket die with it. The manifest row of every bucket is in `meta`.
+// bucket die with it. The manifest row of every bucket is in `meta`. Snapshots, cursors and bucket
+// pointers may outlive the Store; the directory stays locked until the last of them is gone.
 // Concurrency: every method may be called from any thread; WriteSessions exclude one another.
-// Limitations: at most 48 live buckets.
+// Limitations: at most 48 live buckets; beyond that the newest one before a time is made longer.
 class Store {
  public:
   virtual ~Store() = default;
@@ -163,8 +185,10 @@ class Store {
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path,
                                                      const StoreOptions& options);
 
-  // Creates the buckets that `times` need (those within retention of the data clock and not dropped
-  // before), then holds the bucket map still for the session. Blocks while another session is open.
+  // Creates the buckets that `times` need, then holds the bucket map still for the session. No bucket is
+  // created for a time outside [OldestLive, data clock + 2 bucket widths], nor before the first
+  // AdvanceDataClock, so call that first. Blocks while another session is open. FailedPrecondition when
+  // the store is read-only, by option or after a failed commit.
   virtual absl::StatusOr<std::unique_ptr<WriteSession>> BeginWrite(
       absl::Span<const Timestamp> times) = 0;
 
@@ -179,14 +203,24 @@ class Store {
   // Pre-creates the next bucket, seals the past ones, drops by age and by size, sweeps orphan files.
   // Cheap when nothing is due.
   virtual absl::StatusOr<MaintenanceReport> Maintain() = 0;
-  // Ends the open bucket now (its rest becomes a new one).
+  // Ends the bucket of the data clock now, just behind the clock and the newest time written to it; its
+  // rest becomes a new one. OK and nothing done when no rest is left.
   virtual absl::Status CutOpenBucket() = 0;
+  // A consistent, synced copy in `dir`, which must not exist yet; Open takes it like any store.
+  // AlreadyExists otherwise.
+  virtual absl::Status Checkpoint(const std::string& dir) = 0;
 
   virtual std::vector<BucketInfo> Buckets() const = 0;
-  virtual uint64_t DiskBytes() const = 0;
+  virtual StoreIdentity Identity() const = 0;
+  // Begins a new epoch, synced: after a restore or a repair.
+  virtual absl::Status BeginEpoch() = 0;
+  // The width of new buckets: from the options, see README.
+  virtual Duration BucketWidth() const = 0;
+  virtual uint64_t DiskBytes() const = 0;  // live SST files and WAL
   // Not OK once a commit failed: then only reads go on.
   virtual absl::Status Health() const = 0;
   virtual absl::Status Flush() = 0;
+  // A RocksDB property, summed over all column families where it is a number; empty when unknown.
   virtual std::string Property(const std::string& rocksdb_property) const = 0;
 
  protected:

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "rocksdb/listener.h"
+
+namespace kg::storage::internal {
+
+// What RocksDB's own threads report: the error that stopped background work, and which column families
+// are being compacted. Thread-safe.
+class BackgroundWatch final : public rocksdb::EventListener {
+ public:
+  // `on_no_space` runs in RocksDB's thread, at the first sign of a full disk and at each further one.
+  explicit BackgroundWatch(std::function<void()> on_no_space)
+      : on_no_space_(std::move(on_no_space)) {}
+
+  // The error that holds background work up at the moment; OK once RocksDB has recovered.
+  absl::Status error() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Waits until no compaction of `family` runs. False when `limit` was over first.
+  bool AwaitNoCompaction(const std::string& family, absl::Duration limit) ABSL_LOCKS_EXCLUDED(mu_);
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override;
+  void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) override;
+  void OnCompactionBegin(rocksdb::DB* db, const rocksdb::CompactionJobInfo& job) override;
+  void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& job) override;
+
+ private:
+  const std::function<void()> on_no_space_;
+
+  mutable absl::Mutex mu_;
+  absl::Status error_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, int> compactions_ ABSL_GUARDED_BY(mu_);  // running ones by family
+};
+
+}  // namespace kg::storage::internal
