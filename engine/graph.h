@@ -1,0 +1,182 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/internal/persistent_vector.h"
+#include "engine/rules.h"
+#include "storage/keys.h"
+#include "storage/types.h"
+
+// The graph in memory, as one commit left it. Everything here is immutable once published: a commit
+// copies what it changes and shares the rest, so readers need no lock.
+
+namespace kg {
+
+using storage::keys::EpisodeKey;
+
+// What a slot is called. Group and kind are canonical ("apps", "Deployment").
+struct SlotName {
+  ScopeId scope;
+  std::string group;
+  std::string kind;
+  std::string ns;
+  std::string name;
+  auto operator<=>(const SlotName&) const = default;
+};
+
+// One life of a slot: from creation (or first sighting) to deletion or replacement.
+struct Incarnation {
+  std::string uid;      // empty: nobody named one
+  Interval alive;
+  bool sighted = false; // the start is the first sighting, not a creation time
+
+  bool operator==(const Incarnation&) const = default;
+};
+
+struct OpenEdge {
+  Timestamp from;
+  uint32_t other = 0;
+  uint16_t type = 0;
+  uint16_t flags = 0;
+};
+
+struct ClosedEdge {
+  Timestamp from;
+  Timestamp to;
+  uint32_t other = 0;
+  uint16_t type = 0;
+  uint16_t flags = 0;
+};
+
+enum EdgeFlags : uint16_t {
+  kEdgeHeuristic = 1,  // parsed out of text, not declared
+  kEdgeOptional = 2,   // the reference is marked optional
+};
+
+struct OpenEdgeLess {
+  bool operator()(const OpenEdge& a, const OpenEdge& b) const {
+    return std::tie(a.type, a.other) < std::tie(b.type, b.other);
+  }
+};
+struct ClosedEdgeLess {
+  bool operator()(const ClosedEdge& a, const ClosedEdge& b) const {
+    return std::tie(a.type, a.other, a.to, a.from) < std::tie(b.type, b.other, b.to, b.from);
+  }
+};
+
+// POTENTIAL_CAUSE: a cause of the burst that holds it. confidence = 0.3 temporal + 0.3 distance +
+// 0.4 domain. `path` leads from the cause's slot to the effect's; types[i] joins path[i], path[i+1].
+struct CauseLink {
+  EpisodeKey cause;
+  ResourceId cause_resource;
+  ClassId cause_class;
+  double temporal = 0;
+  double distance = 0;
+  double domain = 0;
+  double confidence = 0;
+  int prior_row = 0;
+  PathKind path_kind = PathKind::kSelf;
+  std::vector<ResourceId> path;
+  std::vector<EdgeTypeId> types;
+  std::vector<bool> against_arrow;
+
+  bool operator==(const CauseLink&) const = default;
+};
+
+// A maximal run of occurrences of one episode, or of the time it held. What an answer prints beyond
+// this is read from the E row.
+struct Burst {
+  EpisodeKey key;             // (onset latest, hash of the event id)
+  ResourceId resource;
+  ClassId cls;
+  Category category = Category::kInfo;
+  Severity severity = Severity::kInfo;
+  Timestamp earliest;
+  Timestamp end;              // kForever while it holds
+  UidTag uid;
+  uint64_t named = 0;         // StableHash of the object its message names, 0: none (see findings)
+  std::vector<CauseLink> causes;  // best first, at most 5
+
+  bool open() const { return end == kForever; }
+};
+using BurstPtr = std::shared_ptr<const Burst>;
+
+struct BurstLess {
+  static const EpisodeKey& Key(const BurstPtr& b) { return b->key; }
+  static const EpisodeKey& Key(const EpisodeKey& k) { return k; }
+  static EpisodeKey Key(Timestamp t) { return {t, EpisodeHash(0)}; }
+  template <typename A, typename B>
+  bool operator()(const A& a, const B& b) const {
+    return Key(a) < Key(b);
+  }
+};
+
+struct Node {
+  std::shared_ptr<const SlotName> name;
+  std::vector<Incarnation> incarnations;  // by start
+  PersistentVector<OpenEdge, OpenEdgeLess> out, in;
+  PersistentVector<ClosedEdge, ClosedEdgeLess> out_closed, in_closed;
+  PersistentVector<BurstPtr, BurstLess> bursts;  // failures and changes only
+
+  // The life that `t` falls into; nullptr: it did not exist then.
+  const Incarnation* AliveAt(Timestamp t) const;
+};
+
+// One version. Thread-safe.
+class Graph {
+ public:
+  Graph() = default;
+
+  // nullptr for ids that this version does not know.
+  const Node* Find(ResourceId id) const {
+    const size_t page = id.value / kPage;
+    return page < pages_.size() ? (*pages_[page])[id.value % kPage].get() : nullptr;
+  }
+  uint32_t end_id() const { return static_cast<uint32_t>(pages_.size() * kPage); }
+
+  // fn(other, type, flags, interval) for each edge of `id` valid at `at`, until it returns false.
+  template <typename Fn>
+  void ForEachEdge(ResourceId id, storage::keys::Direction direction, Timestamp at, Fn&& fn) const {
+    const Node* node = Find(id);
+    if (node == nullptr) return;
+    const bool out = direction == storage::keys::Direction::kOut;
+    bool go_on = true;
+    (out ? node->out : node->in).ForEach([&](const OpenEdge& e) {
+      if (e.from > at) return true;
+      return go_on = fn(ResourceId(e.other), EdgeTypeId(e.type), e.flags, Interval{e.from, kForever});
+    });
+    if (!go_on) return;
+    (out ? node->out_closed : node->in_closed).ForEach([&](const ClosedEdge& e) {
+      if (e.from > at || at >= e.to) return true;
+      return bool(fn(ResourceId(e.other), EdgeTypeId(e.type), e.flags, Interval{e.from, e.to}));
+    });
+  }
+
+ private:
+  friend class GraphBuilder;
+  static constexpr size_t kPage = 256;
+  using Page = std::vector<std::shared_ptr<const Node>>;
+  std::vector<std::shared_ptr<const Page>> pages_;
+};
+
+// Makes the next version. One thread.
+class GraphBuilder {
+ public:
+  explicit GraphBuilder(std::shared_ptr<const Graph> base) : graph_(*base) {}
+
+  // A node to change, made where there is none. Valid until Publish.
+  Node& Mutable(ResourceId id);
+  const Node* Find(ResourceId id) const { return graph_.Find(id); }
+  // What has been changed so far, to read from; later changes show in it.
+  const Graph& graph() const { return graph_; }
+  std::shared_ptr<const Graph> Publish();
+
+ private:
+  Graph graph_;
+  std::vector<bool> own_page_;
+  std::vector<std::vector<bool>> own_node_;
+};
+
+}  // namespace kg

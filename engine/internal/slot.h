@@ -1,0 +1,122 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "engine/graph.h"
+#include "engine/internal/object_facts.h"
+#include "engine/internal/stretches.h"
+#include "engine/mutation.h"
+
+// What is known of one slot, and what follows from it.
+
+namespace kg {
+
+// An edge between known slots that a state asserts.
+struct ResolvedReference {
+  storage::keys::EdgeKey edge;
+  uint16_t flags = 0;
+};
+
+// One state of an object, decoded once and shared.
+struct SeenState {
+  Fields fields;
+  ObjectFacts facts;
+  std::vector<ResolvedReference> references;
+  uint64_t template_hash = 0;      // of its pod template, 0 without one
+};
+
+// What was said about one uid. Each member folds by minimum or maximum, so order is no matter.
+struct Life {
+  Timestamp created = kBeginning;   // kBeginning: unknown
+  Timestamp first_seen = kForever;
+  Timestamp last_seen = kBeginning;
+  Timestamp deleted = kForever;     // a deletion that named this uid
+  Timestamp deleting = kForever;    // metadata.deletionTimestamp
+};
+
+// The states that one source shape showed of one uid.
+struct Lane {
+  std::string uid;
+  ObjectShape shape = ObjectShape::kFull;
+  StretchList seen;
+  std::map<uint64_t, std::vector<ManagedStamp>> managed;  // by state, as first seen
+};
+
+struct Slot {
+  ResourceId id;
+  std::shared_ptr<const SlotName> name;
+  std::map<std::string, Life> lives;        // by uid
+  Timestamp named_first = kForever;         // sightings without a uid
+  Timestamp named_last = kBeginning;
+  std::vector<Timestamp> deletions;         // by name alone; ascending
+  std::vector<Lane> lanes;
+  absl::flat_hash_map<uint64_t, std::shared_ptr<const SeenState>> states;
+  // Services that failure texts of this object named, and when first, by the uid of the life.
+  std::map<std::pair<ResourceId, std::string>, Timestamp> mentions;
+
+  Lane& LaneFor(const std::string& uid, ObjectShape shape);
+};
+
+// A run of an episode that follows from an object's states.
+struct DerivedRun {
+  Timestamp earliest;
+  Timestamp onset;    // latest
+  Timestamp end;      // kForever while it holds
+
+  auto operator<=>(const DerivedRun&) const = default;
+};
+
+struct DerivedEpisode {
+  std::string event_id;
+  std::string etype;                 // k8s.status, k8s.change
+  std::optional<ObjectRef> about;    // nullopt: the slot itself
+  ClassId cls;
+  std::string uid;
+  std::string container;
+  std::string reason;
+  std::string message;
+  std::vector<std::string> paths;
+  std::vector<DerivedRun> runs;      // by onset, at least the episode gap apart
+
+  bool operator==(const DerivedEpisode&) const = default;
+};
+
+// Labels or a selector, and when they held.
+struct Facet {
+  Interval when;
+  std::shared_ptr<const SeenState> state;
+};
+
+struct EdgeClaim {
+  std::vector<Interval> intervals;   // disjoint, by start
+  uint16_t flags = 0;
+
+  bool operator==(const EdgeClaim&) const = default;
+};
+
+// Everything that follows from one slot's records, as a pure function of them.
+struct SlotHistory {
+  std::vector<Incarnation> incarnations;
+  std::map<storage::keys::EdgeKey, EdgeClaim> edges;
+  std::map<std::string, DerivedEpisode> episodes;  // by event id
+  std::vector<Facet> facets;                       // by start
+};
+
+SlotHistory Unfold(const Slot& slot, const RuleBook& rules);
+
+std::vector<Incarnation> Incarnations(const Slot& slot);
+
+// Sorts, joins what touches or overlaps, drops what is empty.
+void Normalize(std::vector<Interval>* intervals);
+// Joins runs that are less than the episode gap apart.
+void MergeRuns(std::vector<DerivedRun>* runs);
+
+// Runs further apart than this are separate bursts.
+inline constexpr Duration kEpisodeGap = std::chrono::minutes(10);
+
+}  // namespace kg

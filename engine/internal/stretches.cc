@@ -1,0 +1,127 @@
+#include "engine/internal/stretches.h"
+
+#include <algorithm>
+
+namespace kg {
+
+void StretchList::Restore(std::vector<Stretch> stretches) {
+  stretches_ = std::move(stretches);
+  exact_.clear();
+  exact_since_ = stretches_.empty() ? kBeginning : stretches_.back().last;
+}
+
+StretchList::Outcome StretchList::Insert(Timestamp at, uint64_t state, int64_t rank,
+                                         Timestamp clock) {
+  size_t next = std::partition_point(stretches_.begin(), stretches_.end(),
+                                     [&](const Stretch& s) { return s.first <= at; }) -
+                stretches_.begin();
+  if (next > 0 && at <= stretches_[next - 1].last) {
+    return InsertInside(next - 1, at, state, rank, clock);
+  }
+  Remember(at, state, clock);
+  if (next > 0 && stretches_[next - 1].state == state) {
+    Stretch& s = stretches_[next - 1];
+    s.last = at;
+    s.rank = std::max(s.rank, rank);
+    return Outcome::kConfirmed;
+  }
+  if (next < stretches_.size() && stretches_[next].state == state) {
+    Stretch& s = stretches_[next];
+    s.first = at;
+    s.rank = std::max(s.rank, rank);
+    return Outcome::kChanged;
+  }
+  stretches_.insert(stretches_.begin() + next, Stretch{at, at, state, rank});
+  return Outcome::kChanged;
+}
+
+StretchList::Outcome StretchList::InsertInside(size_t i, Timestamp at, uint64_t state, int64_t rank,
+                                               Timestamp clock) {
+  Stretch& s = stretches_[i];
+  if (s.state == state) {
+    Remember(at, state, clock);
+    s.rank = std::max(s.rank, rank);
+    return Outcome::kNothing;
+  }
+  const bool seen_then =
+      at == s.first || at == s.last ||
+      std::any_of(exact_.begin(), exact_.end(), [&](const Sighting& e) { return e.at == at; });
+  if (seen_then) {
+    if (std::tie(rank, state) < std::tie(s.rank, s.state)) return Outcome::kNothing;
+    const bool whole = s.first == s.last;
+    if (!whole && at < exact_since_) return Outcome::kPoint;
+    Forget(at);
+    Remember(at, state, clock);
+    return ReplaceAt(i, at, state, rank);
+  }
+  if (at < exact_since_) return Outcome::kPoint;
+  const Stretch before{s.first, LastBefore(i, at), s.state, s.rank};
+  const Stretch after{FirstAfter(i, at), s.last, s.state, s.rank};
+  Remember(at, state, clock);
+  stretches_[i] = before;
+  stretches_.insert(stretches_.begin() + i + 1, {Stretch{at, at, state, rank}, after});
+  return Outcome::kChanged;
+}
+
+StretchList::Outcome StretchList::ReplaceAt(size_t i, Timestamp at, uint64_t state, int64_t rank) {
+  const Stretch old = stretches_[i];
+  std::vector<Stretch> parts;
+  if (old.first < at) parts.push_back({old.first, LastBefore(i, at), old.state, old.rank});
+  parts.push_back({at, at, state, rank});
+  if (at < old.last) parts.push_back({FirstAfter(i, at), old.last, old.state, old.rank});
+  const size_t middle = i + (old.first < at ? 1 : 0);
+  stretches_.erase(stretches_.begin() + i);
+  stretches_.insert(stretches_.begin() + i, parts.begin(), parts.end());
+  MergeAround(middle);
+  return Outcome::kChanged;
+}
+
+void StretchList::MergeAround(size_t i) {
+  if (i + 1 < stretches_.size() && stretches_[i + 1].state == stretches_[i].state) {
+    stretches_[i].last = stretches_[i + 1].last;
+    stretches_[i].rank = std::max(stretches_[i].rank, stretches_[i + 1].rank);
+    stretches_.erase(stretches_.begin() + i + 1);
+  }
+  if (i > 0 && stretches_[i - 1].state == stretches_[i].state) {
+    stretches_[i - 1].last = stretches_[i].last;
+    stretches_[i - 1].rank = std::max(stretches_[i].rank, stretches_[i - 1].rank);
+    stretches_.erase(stretches_.begin() + i);
+  }
+}
+
+Timestamp StretchList::LastBefore(size_t i, Timestamp t) const {
+  Timestamp best = stretches_[i].first;
+  for (const Sighting& e : exact_) {
+    if (e.at < t && e.at > best) best = e.at;
+  }
+  return best;
+}
+
+Timestamp StretchList::FirstAfter(size_t i, Timestamp t) const {
+  for (const Sighting& e : exact_) {
+    if (e.at > t) return std::min(e.at, stretches_[i].last);
+  }
+  return stretches_[i].last;
+}
+
+void StretchList::Remember(Timestamp at, uint64_t state, Timestamp clock) {
+  if (at < exact_since_) return;
+  auto it = std::lower_bound(exact_.begin(), exact_.end(), at,
+                             [](const Sighting& e, Timestamp t) { return e.at < t; });
+  if (it == exact_.end() || it->at != at) exact_.insert(it, {at, state});
+  // What falls out leaves only its stretch's ends behind: LastBefore then answers with the first,
+  // which is the honest bound.
+  size_t drop = 0;
+  while (exact_.size() - drop > kExactCount && exact_[drop].at < clock - kExact) ++drop;
+  if (drop == 0) return;
+  exact_since_ = exact_[drop - 1].at + Duration(1);
+  exact_.erase(exact_.begin(), exact_.begin() + drop);
+}
+
+void StretchList::Forget(Timestamp at) {
+  exact_.erase(std::remove_if(exact_.begin(), exact_.end(),
+                              [&](const Sighting& e) { return e.at == at; }),
+               exact_.end());
+}
+
+}  // namespace kg

@@ -1,0 +1,350 @@
+#include "engine/records.h"
+
+#include "schemas/records_generated.h"
+#include "storage/records.h"
+
+namespace kg::records {
+namespace {
+
+template <typename Table, typename Object>
+std::string Pack(const Object& object) {
+  flatbuffers::FlatBufferBuilder builder(512);
+  return storage::EncodeTable(&builder, Table::Pack(builder, &object));
+}
+
+template <typename Table>
+absl::StatusOr<typename Table::NativeTableType> Unpack(absl::string_view row) {
+  auto decoded = storage::DecodeTable<Table>(row);
+  if (!decoded.ok()) return decoded.status();
+  typename Table::NativeTableType object;
+  (*decoded)->UnPackTo(&object);
+  return object;
+}
+
+int64_t Us(Timestamp t) { return ToMicros(t); }
+
+fb::RevisionT ToTable(const RevisionRow& row) {
+  fb::RevisionT r;
+  r.uid = row.uid;
+  r.shape = static_cast<uint8_t>(row.shape);
+  r.first = Us(row.stretch.first);
+  r.last = Us(row.stretch.last);
+  r.generation = row.stretch.rank;
+  r.state = row.stretch.state;
+  r.point = row.point;
+  for (const Field& f : row.fields) {
+    auto field = std::make_unique<fb::FieldT>();
+    field->path = f.path;
+    field->value = f.value;
+    field->kind = static_cast<uint8_t>(f.kind);
+    r.fields.push_back(std::move(field));
+  }
+  for (const ManagedStamp& m : row.managed) {
+    auto stamp = std::make_unique<fb::ManagedStampT>();
+    stamp->manager = m.manager;
+    stamp->operation = m.operation;
+    stamp->time = Us(m.time);
+    r.managed.push_back(std::move(stamp));
+  }
+  return r;
+}
+
+RevisionRow FromTable(const fb::RevisionT& r) {
+  RevisionRow row;
+  row.uid = r.uid;
+  row.shape = static_cast<ObjectShape>(r.shape);
+  row.stretch = {FromMicros(r.first), FromMicros(r.last), r.state, r.generation};
+  row.point = r.point;
+  for (const auto& f : r.fields) {
+    row.fields.push_back({f->path, f->value, static_cast<FieldKind>(f->kind)});
+  }
+  for (const auto& m : r.managed) {
+    row.managed.push_back({m->manager, m->operation, FromMicros(m->time)});
+  }
+  return row;
+}
+
+std::vector<Interval> Pairs(const std::vector<int64_t>& flat) {
+  std::vector<Interval> out;
+  for (size_t i = 0; i + 1 < flat.size(); i += 2) out.push_back({FromMicros(flat[i]), FromMicros(flat[i + 1])});
+  return out;
+}
+
+}  // namespace
+
+std::string EncodeEpisode(const EpisodeRecord& e) {
+  fb::EpisodeT t;
+  t.resource = e.resource.value;
+  t.class_id = e.cls.value;
+  for (ClassId c : e.more_classes) t.more_classes.push_back(c.value);
+  t.category = static_cast<uint8_t>(e.category);
+  t.severity = static_cast<uint8_t>(e.severity);
+  t.uid_tag = storage::keys::TagOfUid(e.uid).value;
+  t.earliest = Us(e.earliest);
+  t.onset = Us(e.onset);
+  t.end = Us(e.end);
+  t.event_id = e.event_id;
+  t.etype = e.etype;
+  t.reason = e.reason;
+  t.message = e.message;
+  t.message_time = Us(e.message_time);
+  t.container = e.container;
+  t.emitter = e.emitter;
+  t.type = e.type;
+  t.named_severity = e.named_severity;
+  t.other_ids = e.other_ids;
+  t.width_minutes = static_cast<uint32_t>(e.width_minutes);
+  for (const SeriesPoint& p : e.points) t.points.emplace_back(Us(p.slot), p.seen, p.source_count);
+  t.paths = e.paths;
+  t.time_source = static_cast<uint8_t>(e.time_source);
+  t.related = e.blamed.value;
+  t.uid = e.uid;
+  for (const Interval& r : e.runs) t.runs.emplace_back(Us(r.from), Us(r.to));
+  return Pack<fb::Episode>(t);
+}
+
+absl::StatusOr<EpisodeRecord> DecodeEpisode(ScopeId scope, absl::string_view row) {
+  auto t = Unpack<fb::Episode>(row);
+  if (!t.ok()) return t.status();
+  EpisodeRecord e;
+  e.scope = scope;
+  e.resource = ResourceId(t->resource);
+  e.cls = ClassId(t->class_id);
+  for (uint16_t c : t->more_classes) e.more_classes.push_back(ClassId(c));
+  e.category = static_cast<Category>(t->category);
+  e.severity = static_cast<Severity>(t->severity);
+  e.earliest = FromMicros(t->earliest);
+  e.onset = FromMicros(t->onset);
+  e.end = FromMicros(t->end);
+  e.event_id = std::move(t->event_id);
+  e.etype = std::move(t->etype);
+  e.reason = std::move(t->reason);
+  e.message = std::move(t->message);
+  e.message_time = FromMicros(t->message_time);
+  e.container = std::move(t->container);
+  e.emitter = std::move(t->emitter);
+  e.type = std::move(t->type);
+  e.named_severity = std::move(t->named_severity);
+  e.other_ids = std::move(t->other_ids);
+  e.width_minutes = static_cast<int>(std::max(1u, t->width_minutes));
+  for (const fb::Point& p : t->points) {
+    e.points.push_back({FromMicros(p.slot()), p.seen(), p.source_count()});
+  }
+  e.paths = std::move(t->paths);
+  e.time_source = static_cast<TimeSource>(t->time_source);
+  e.blamed = ResourceId(t->related);
+  e.uid = std::move(t->uid);
+  for (const fb::BurstSpan& r : t->runs) e.runs.push_back({FromMicros(r.onset()), FromMicros(r.end())});
+  return e;
+}
+
+std::string EncodeSubjectRow(const EpisodeRecord& e) {
+  const fb::SubjectRow row(Us(e.earliest), Us(e.end), storage::keys::TagOfUid(e.uid).value, e.cls.value,
+                           static_cast<uint8_t>(e.category), static_cast<uint8_t>(e.severity));
+  return std::string(reinterpret_cast<const char*>(&row), sizeof(row));
+}
+
+std::string EncodeEventId(const EventIdRow& row) {
+  fb::EventIdRowT t;
+  t.scope_resource = row.resource.value;
+  t.hash = row.hash.value;
+  for (const Interval& b : row.bursts) t.bursts.emplace_back(Us(b.from), Us(b.to));
+  return Pack<fb::EventIdRow>(t);
+}
+
+absl::StatusOr<EventIdRow> DecodeEventId(absl::string_view row) {
+  auto t = Unpack<fb::EventIdRow>(row);
+  if (!t.ok()) return t.status();
+  EventIdRow out{ResourceId(t->scope_resource), EpisodeHash(t->hash), {}};
+  for (const fb::BurstSpan& b : t->bursts) out.bursts.push_back({FromMicros(b.onset()), FromMicros(b.end())});
+  return out;
+}
+
+std::string EncodeCauses(const std::vector<CauseLink>& links) {
+  fb::CausesT t;
+  for (const CauseLink& l : links) {
+    auto c = std::make_unique<fb::CauseT>();
+    c->onset = Us(l.cause.onset);
+    c->hash = l.cause.hash.value;
+    c->resource = l.cause_resource.value;
+    c->class_id = l.cause_class.value;
+    c->path_kind = static_cast<uint8_t>(l.path_kind);
+    c->hops = static_cast<uint8_t>(l.types.size());
+    c->prior_row = l.prior_row;
+    c->temporal = l.temporal;
+    c->distance = l.distance;
+    c->domain = l.domain;
+    c->confidence = l.confidence;
+    for (ResourceId r : l.path) c->path.push_back(r.value);
+    for (EdgeTypeId e : l.types) c->path_types.push_back(e.value);
+    for (bool b : l.against_arrow) c->path_against.push_back(b);
+    t.links.push_back(std::move(c));
+  }
+  return Pack<fb::Causes>(t);
+}
+
+absl::StatusOr<std::vector<CauseLink>> DecodeCauses(absl::string_view row) {
+  auto t = Unpack<fb::Causes>(row);
+  if (!t.ok()) return t.status();
+  std::vector<CauseLink> out;
+  for (const auto& c : t->links) {
+    CauseLink l;
+    l.cause = {FromMicros(c->onset), EpisodeHash(c->hash)};
+    l.cause_resource = ResourceId(c->resource);
+    l.cause_class = ClassId(c->class_id);
+    l.path_kind = static_cast<PathKind>(c->path_kind);
+    l.prior_row = c->prior_row;
+    l.temporal = c->temporal;
+    l.distance = c->distance;
+    l.domain = c->domain;
+    l.confidence = c->confidence;
+    for (uint32_t r : c->path) l.path.push_back(ResourceId(r));
+    for (uint16_t e : c->path_types) l.types.push_back(EdgeTypeId(e));
+    for (uint8_t b : c->path_against) l.against_arrow.push_back(b != 0);
+    out.push_back(std::move(l));
+  }
+  return out;
+}
+
+std::string EncodeRevision(const RevisionRow& row) { return Pack<fb::Revision>(ToTable(row)); }
+
+absl::StatusOr<RevisionRow> DecodeRevision(absl::string_view row) {
+  auto t = Unpack<fb::Revision>(row);
+  if (!t.ok()) return t.status();
+  return FromTable(*t);
+}
+
+std::string EncodeResource(const Slot& slot) {
+  fb::ResourceT t;
+  t.scope = slot.name->scope.value;
+  t.group = slot.name->group;
+  t.kind = slot.name->kind;
+  t.namespace_ = slot.name->ns;
+  t.name = slot.name->name;
+  for (const auto& [uid, life] : slot.lives) {
+    auto i = std::make_unique<fb::IncarnationT>();
+    i->uid = uid;
+    i->created = Us(life.created);
+    i->first_seen = Us(life.first_seen);
+    i->last_seen = Us(life.last_seen);
+    i->deleted = Us(life.deleted);
+    i->deleting = Us(life.deleting);
+    t.incarnations.push_back(std::move(i));
+  }
+  for (Timestamp d : slot.deletions) t.deletions.push_back(Us(d));
+  t.named_first = Us(slot.named_first);
+  t.named_last = Us(slot.named_last);
+  for (const Lane& lane : slot.lanes) {
+    if (lane.seen.empty()) continue;
+    const Stretch& s = lane.seen.stretches().back();
+    auto state = slot.states.find(s.state);
+    auto managed = lane.managed.find(s.state);
+    t.newest.push_back(std::make_unique<fb::RevisionT>(ToTable(
+        {lane.uid, lane.shape, s, state == slot.states.end() ? Fields{} : state->second->fields,
+         managed == lane.managed.end() ? std::vector<ManagedStamp>{} : managed->second, false})));
+  }
+  for (const auto& [mention, at] : slot.mentions) {
+    auto m = std::make_unique<fb::MentionT>();
+    m->service = mention.first.value;
+    m->uid = mention.second;
+    m->at = Us(at);
+    t.mentions.push_back(std::move(m));
+  }
+  return Pack<fb::Resource>(t);
+}
+
+absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row) {
+  auto t = Unpack<fb::Resource>(row);
+  if (!t.ok()) return t.status();
+  ResourceRow out;
+  out.name = {ScopeId(t->scope), t->group, t->kind, t->namespace_, t->name};
+  for (const auto& i : t->incarnations) {
+    out.lives[i->uid] = {FromMicros(i->created), FromMicros(i->first_seen), FromMicros(i->last_seen),
+                         FromMicros(i->deleted), FromMicros(i->deleting)};
+  }
+  for (int64_t d : t->deletions) out.deletions.push_back(FromMicros(d));
+  out.named_first = FromMicros(t->named_first);
+  out.named_last = FromMicros(t->named_last);
+  for (const auto& r : t->newest) out.newest.push_back(FromTable(*r));
+  for (const auto& m : t->mentions) out.mentions[{ResourceId(m->service), m->uid}] = FromMicros(m->at);
+  return out;
+}
+
+std::string EncodeEdge(const EdgeRow& row) {
+  fb::EdgeT t;
+  t.flags = row.flags;
+  for (const auto& [asserter, intervals] : row.claims) {
+    auto c = std::make_unique<fb::ClaimT>();
+    c->asserter = asserter;
+    for (const Interval& i : intervals) {
+      c->intervals.push_back(Us(i.from));
+      c->intervals.push_back(Us(i.to));
+    }
+    t.claims.push_back(std::move(c));
+  }
+  return Pack<fb::Edge>(t);
+}
+
+absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row) {
+  auto t = Unpack<fb::Edge>(row);
+  if (!t.ok()) return t.status();
+  EdgeRow out;
+  out.flags = t->flags;
+  for (const auto& c : t->claims) out.claims[c->asserter] = Pairs(c->intervals);
+  return out;
+}
+
+std::string EncodeScope(const std::string& tenant, const std::string& cluster) {
+  fb::ScopeT t;
+  t.tenant = tenant;
+  t.cluster = cluster;
+  return Pack<fb::Scope>(t);
+}
+
+absl::StatusOr<std::pair<std::string, std::string>> DecodeScope(absl::string_view row) {
+  auto t = Unpack<fb::Scope>(row);
+  if (!t.ok()) return t.status();
+  return std::make_pair(t->tenant, t->cluster);
+}
+
+std::string EncodePosition(const SourcePosition& p) {
+  fb::PositionT t;
+  t.source = p.source;
+  t.partition = p.partition;
+  t.offset = p.offset;
+  t.epoch = p.epoch;
+  t.topic_id = p.topic_id;
+  return Pack<fb::Position>(t);
+}
+
+absl::StatusOr<SourcePosition> DecodePosition(absl::string_view row) {
+  auto t = Unpack<fb::Position>(row);
+  if (!t.ok()) return t.status();
+  return SourcePosition{t->source, t->partition, t->offset, t->epoch, t->topic_id};
+}
+
+std::string EncodeDeadLetter(const DeadLetter& d) {
+  fb::DeadLetterT t;
+  t.source = d.source;
+  t.position = d.position;
+  t.size = d.size_bytes;
+  t.reason = d.reason;
+  t.excerpt = d.excerpt;
+  t.at = Us(d.at);
+  return Pack<fb::DeadLetter>(t);
+}
+
+absl::StatusOr<DeadLetter> DecodeDeadLetter(ScopeId, absl::string_view row) {
+  auto t = Unpack<fb::DeadLetter>(row);
+  if (!t.ok()) return t.status();
+  DeadLetter d;
+  d.source = t->source;
+  d.position = t->position;
+  d.size_bytes = t->size;
+  d.reason = t->reason;
+  d.excerpt = t->excerpt;
+  d.at = FromMicros(t->at);
+  return d;
+}
+
+}  // namespace kg::records

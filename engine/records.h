@@ -1,0 +1,70 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/episode.h"
+#include "engine/internal/slot.h"
+
+// Rows to values and back. Each decoder verifies the bytes first: damage is DataLoss, never a crash.
+
+namespace kg::records {
+
+std::string EncodeEpisode(const EpisodeRecord& e);
+absl::StatusOr<EpisodeRecord> DecodeEpisode(ScopeId scope, absl::string_view row);
+
+std::string EncodeSubjectRow(const EpisodeRecord& e);
+
+struct EventIdRow {
+  ResourceId resource;
+  EpisodeHash hash;
+  std::vector<Interval> bursts;
+};
+std::string EncodeEventId(const EventIdRow& row);
+absl::StatusOr<EventIdRow> DecodeEventId(absl::string_view row);
+
+std::string EncodeCauses(const std::vector<CauseLink>& links);
+absl::StatusOr<std::vector<CauseLink>> DecodeCauses(absl::string_view row);
+
+// One stretch of a lane, with the state it showed.
+struct RevisionRow {
+  std::string uid;
+  ObjectShape shape = ObjectShape::kFull;
+  Stretch stretch;
+  Fields fields;
+  std::vector<ManagedStamp> managed;
+  bool point = false;
+};
+std::string EncodeRevision(const RevisionRow& row);
+absl::StatusOr<RevisionRow> DecodeRevision(absl::string_view row);
+
+// The newest stretch of each lane is part of the row; earlier ones are R rows.
+std::string EncodeResource(const Slot& slot);
+struct ResourceRow {
+  SlotName name;
+  std::map<std::string, Life> lives;
+  Timestamp named_first, named_last;
+  std::vector<Timestamp> deletions;
+  std::vector<RevisionRow> newest;
+  std::map<std::pair<ResourceId, std::string>, Timestamp> mentions;
+};
+absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row);
+
+struct EdgeRow {
+  std::map<uint64_t, std::vector<Interval>> claims;  // by asserter
+  uint16_t flags = 0;
+};
+std::string EncodeEdge(const EdgeRow& row);
+absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row);
+
+std::string EncodeScope(const std::string& tenant, const std::string& cluster);
+absl::StatusOr<std::pair<std::string, std::string>> DecodeScope(absl::string_view row);
+
+std::string EncodePosition(const SourcePosition& p);
+absl::StatusOr<SourcePosition> DecodePosition(absl::string_view row);
+
+std::string EncodeDeadLetter(const DeadLetter& d);
+absl::StatusOr<DeadLetter> DecodeDeadLetter(ScopeId scope, absl::string_view row);
+
+}  // namespace kg::records
