@@ -85,16 +85,20 @@ absl::Status OwnedError(const std::string& path) {
       path, " is in use by a running node: ask that node with --server, or stop it first"));
 }
 
-absl::Status CheckUnowned(const std::string& path) {
-  if (OwnedHere(Canonical(path))) return OwnedError(path);
-  const int fd = ::open((path + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::OkStatus();  // never opened for writing, or not ours to read: no owner seen
+bool LockHeldByOther(const char* lock_file) {
+  const int fd = ::open(lock_file, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;  // never opened for writing, or not ours to read: no owner to be seen
   struct flock lock = {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   const bool held = ::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
   ::close(fd);
-  return held ? OwnedError(path) : absl::OkStatus();
+  return held;
+}
+
+absl::Status CheckUnowned(const std::string& path) {
+  const bool owned = OwnedHere(Canonical(path)) || LockHeldByOther((path + "/LOCK").c_str());
+  return owned ? OwnedError(path) : absl::OkStatus();
 }
 
 absl::StatusOr<DirectoryContent> InspectDirectory(const std::string& path) {

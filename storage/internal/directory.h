@@ -26,6 +26,9 @@ class OwnerMark {
   const std::string canonical_;
 };
 
+// Whether another process holds RocksDB's lock. System calls only. Not to be asked by the owner's own
+// process: closing the descriptor gives the lock up.
+bool LockHeldByOther(const char* lock_file);
 // Unavailable, saying what to do, when a node runs on the directory.
 absl::Status CheckUnowned(const std::string& path);
 absl::Status OwnedError(const std::string& path);
