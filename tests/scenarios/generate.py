@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from generator import cases_changes, cases_faults  # noqa: E402
+from generator import cases_changes, cases_faults, noise  # noqa: E402
 
 
 def main(names):
@@ -21,6 +21,8 @@ def main(names):
         if not names or case.name in names:
             case.write(HERE)
             print(case.name, ", ".join(case.inputs))
+    if not names or "noise" in names:
+        print("noise", ", ".join(noise.make(HERE)))
 
 
 if __name__ == "__main__":

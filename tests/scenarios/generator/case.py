@@ -89,7 +89,7 @@ def platform(seed, cluster="eu-1", managed_fields=True, node_names=("node-a", "n
     made["coredns"] = c.deploy(founded + 60, "kube-system", "coredns", [
         container("coredns", "registry.k8s.io/coredns/coredns:v1.11.3", port=8181, memory="70Mi", limit="170Mi", ready="/ready")],
         labels={"k8s-app": "kube-dns"}, port=None, revision=1, manager="kubeadm")
-    c.service(founded + 61, "kube-system", "kube-dns", {"k8s-app": "kube-dns"}, 53, 53, manager="kubeadm")
+    c.service(founded + 61, "kube-system", "kube-dns", {"k8s-app": "kube-dns"}, 53, 53, manager="kubeadm", address="10.96.0.10")
     age = clock("13:10:00") - 86400 * 12
     made["storefront"] = c.deploy(age, "shop", "storefront", [
         container("app", image("shop/storefront", "5.18.0"), env={
@@ -111,7 +111,7 @@ def unrelated_restart(c, deployment, time):
     pod = c.pods_of(deployment)[0]
     yield time
     began = parsed(pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])
-    last = c.exited(began, time, 2)
+    last = c.exited(began, time, 1)
     c.w.log(time - 0.1, pod, "level=info msg=\"worker finished its lease, stopping\"")
     c.state(time + 0.4, pod, dict(last))
     yield time + 1.4

@@ -36,7 +36,7 @@ def image_tag():
     first = c.pod(T0 + 0.6, new, "node-b")
     c.scale_replica_set(T0 + 0.7, checkout, old, 3)
     c.scale_replica_set(T0 + 0.8, checkout, new, 2)
-    second = c.pod(T0 + 1, new, "node-c")
+    second = c.pod(T0 + 0.82, new, "node-c")
     leaving = c.pods_of(checkout, old)[3]
     c.play(c.remove(T0 + 0.9, leaving, controller=old), c.image_pull_loop(T0 + 2, first, end, detail),
            c.image_pull_loop(T0 + 2.5, second, end, detail), c.at(T0 + 601, c.timed_out, T0 + 601, checkout, new))

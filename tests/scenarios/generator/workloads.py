@@ -30,6 +30,12 @@ def container(name, image, port=8080, env=None, memory="256Mi", cpu="100m", limi
     return made
 
 
+def fixed_uid(kind, name):
+    """The same in every recording, so that recordings can be mixed."""
+    text = hashlib.sha256(f"{kind}/{name}".encode()).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-b{text[17:20]}-{text[20:32]}"
+
+
 def owner(obj):
     return {"apiVersion": obj["apiVersion"], "blockOwnerDeletion": True, "controller": True,
             "kind": obj["kind"], "name": obj["metadata"]["name"], "uid": obj["metadata"]["uid"]}
@@ -98,6 +104,7 @@ class Cluster:
             set_condition(node["status"]["conditions"], created + 30, kind, good, reason,
                           "kubelet is posting ready status" if kind == "Ready" else f"kubelet has {reason[10:]}")
             node["status"]["conditions"][-1]["lastHeartbeatTime"] = heartbeat
+        node["metadata"]["uid"] = fixed_uid("Node", name)
         return self.w.add(created, node, "kubelet")
 
     def node_named(self, name):
@@ -105,6 +112,7 @@ class Cluster:
 
     def namespace(self, name, created):
         made = self.w.new("v1", "Namespace", "", name, created, labels={"kubernetes.io/metadata.name": name})
+        made["metadata"]["uid"] = fixed_uid("Namespace", name)
         made.update(spec={"finalizers": ["kubernetes"]}, status={"phase": "Active"})
         return self.w.add(created, made, "kubectl-create")
 
@@ -258,6 +266,8 @@ class Cluster:
         for ref in pod["metadata"].get("ownerReferences", []):
             parent = self.w.objects.get((ref["kind"], pod["metadata"]["namespace"], ref["name"]))
             for above in parent["metadata"].get("ownerReferences", []) if parent else []:
+                if above["kind"] != "Deployment":
+                    continue
                 self.stale.add((above["kind"], pod["metadata"]["namespace"], above["name"]))
 
     def node_of(self, pod):
@@ -290,8 +300,9 @@ class Cluster:
         started = any("running" in e["state"] or "terminated" in e["state"] or e["restartCount"] for e in entries)
         all_ready = all(e["ready"] for e in entries)
         unready = [e["name"] for e in entries if not e["ready"]]
-        status["phase"] = "Running" if started else "Pending"
-        reason, text = (None, None) if all_ready else (
+        done = all(e["state"].get("terminated", {}).get("exitCode") == 0 for e in entries)
+        status["phase"] = "Succeeded" if done else "Running" if started else "Pending"
+        reason, text = (None, None) if all_ready else ("PodCompleted", None) if done else (
             "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
         conditions = status["conditions"]
         if all_ready != is_ready(pod):
@@ -331,10 +342,12 @@ class Cluster:
                 heapq.heappush(queue, (first, number, flow))
         while queue:
             time, number, flow = heapq.heappop(queue)
+            before = len(self.w.frames)
             then = next(flow, None)
+            after = max([frame[0] for frame in self.w.frames[before:]] + [time]) + 0.05
             for name in sorted(self.stale):
                 if name in self.w.objects:
-                    self.sync(time + 0.05, self.w.objects[name])
+                    self.sync(after, self.w.objects[name])
             self.stale.clear()
             if then is not None:
                 heapq.heappush(queue, (max(then, time), number, flow))
@@ -467,9 +480,10 @@ class Cluster:
 
     # Services
 
-    def service(self, time, namespace, name, selector, port=80, target=8080, manager="kubectl-client-side-apply", labels=None):
+    def service(self, time, namespace, name, selector, port=80, target=8080, manager="kubectl-client-side-apply", labels=None,
+                address=None):
         made = self.w.new("v1", "Service", namespace, name, time, labels=labels or selector)
-        address = self.w.address("10.96.40")
+        address = address or self.w.address("10.96.40")
         made["spec"] = {"clusterIP": address, "clusterIPs": [address], "internalTrafficPolicy": "Cluster",
                         "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack",
                         "ports": [{"name": "http", "port": port, "protocol": "TCP", "targetPort": target}],

@@ -19,7 +19,7 @@ KIND_ORDER = [
 class World:
     """Objects change only through add, modify and delete, which keep versions and times true."""
 
-    def __init__(self, seed, cluster="eu-1", managed_fields=True):
+    def __init__(self, seed, cluster="eu-1", managed_fields=True, first_address=2):
         self.seed = seed
         self.cluster = cluster
         self.managed_fields = managed_fields
@@ -31,6 +31,7 @@ class World:
         self.logs = []  # (time, namespace, pod, container, line)
         self.watching = False
         self.marked = []  # indexes of frames that carry the cause
+        self.first_address = first_address  # recordings that are mixed must not share addresses
         self.ips = {}
 
     # What looks random is drawn from a hash, so that every run makes the same bytes.
@@ -52,7 +53,7 @@ class World:
         return "".join(letters)
 
     def address(self, prefix):
-        self.ips[prefix] = self.ips.get(prefix, 1) + 1
+        self.ips[prefix] = self.ips.get(prefix, self.first_address - 1) + 1
         return f"{prefix}.{self.ips[prefix]}"
 
     @staticmethod
