@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from generator import cases_changes, cases_faults, noise  # noqa: E402
+from generator import cases_changes, cases_faults, demo, noise  # noqa: E402
 
 
 def main(names):
@@ -23,6 +23,9 @@ def main(names):
             print(case.name, ", ".join(case.inputs))
     if not names or "noise" in names:
         print("noise", ", ".join(noise.make(HERE)))
+    if not names or "demo" in names:
+        folder = os.path.join(HERE, "..", "..", "tools", "demo-data")
+        print("demo", ", ".join(demo.make(folder)))
 
 
 if __name__ == "__main__":

@@ -335,13 +335,9 @@ class Cluster:
 
     def play(self, *flows):
         """Runs flows in the order of their times; what depends on pods follows each step."""
-        queue = []
-        for number, flow in enumerate(flows):
-            first = next(flow, None)
-            if first is not None:
-                heapq.heappush(queue, (first, number, flow))
-        while queue:
-            time, number, flow = heapq.heappop(queue)
+        flow = self.together(*flows)
+        time = next(flow, None)
+        while time is not None:
             before = len(self.w.frames)
             then = next(flow, None)
             after = max([frame[0] for frame in self.w.frames[before:]] + [time]) + 0.05
@@ -349,6 +345,20 @@ class Cluster:
                 if name in self.w.objects:
                     self.sync(after, self.w.objects[name])
             self.stale.clear()
+            time = then
+
+    @staticmethod
+    def together(*flows):
+        """Several flows as one, in the order of their times."""
+        queue = []
+        for number, flow in enumerate(flows):
+            first = next(flow, None)
+            if first is not None:
+                heapq.heappush(queue, (first, number, flow))
+        while queue:
+            time, number, flow = heapq.heappop(queue)
+            yield time
+            then = next(flow, None)
             if then is not None:
                 heapq.heappush(queue, (max(then, time), number, flow))
 
