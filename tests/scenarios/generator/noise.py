@@ -23,13 +23,11 @@ BACKGROUND = {
 }
 
 
-def background(c, skip=()):
+def background(c):
     """Healthy workloads with what usually lies around them; returns the Deployments by namespace/name."""
     made = {}
     age = clock("07:15:00") - 86400 * 33
     for number, (namespace, services) in enumerate(sorted(BACKGROUND.items())):
-        if namespace in skip:
-            continue
         c.namespace(namespace, age - 3600)
         for name, (replicas, calls) in services.items():
             age += 5400
@@ -40,13 +38,27 @@ def background(c, skip=()):
         config = c.w.new("v1", "ConfigMap", namespace, f"{namespace}-settings", age - 60)
         config["data"] = {"cache_size": "256", "greeting": "hello"}
         c.w.add(age - 60, config, "kubectl-client-side-apply", {"f:data": {}})
-    claim = c.w.new("v1", "PersistentVolumeClaim", "data", "warehouse-files", age)
-    claim.update(spec={"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "50Gi"}}, "storageClassName": "standard",
-                       "volumeMode": "Filesystem", "volumeName": f"pvc-{claim['metadata']['uid']}"},
-                 status={"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "50Gi"}, "phase": "Bound"})
-    if "data" not in skip:
-        c.w.add(age, claim)
+    volume_of(c, "data", "warehouse-files", age)
     return made
+
+
+def volume_of(c, namespace, name, created):
+    """A bound claim, its volume and their class."""
+    group = c.w.new("storage.k8s.io/v1", "StorageClass", "", "standard", created - 86400)
+    group.update(provisioner="ebs.csi.aws.com", reclaimPolicy="Delete", volumeBindingMode="WaitForFirstConsumer", allowVolumeExpansion=True)
+    c.w.add(created - 86400, group, "kubectl-create")
+    claim = c.w.new("v1", "PersistentVolumeClaim", namespace, name, created)
+    volume = c.w.new("v1", "PersistentVolume", "", f"pvc-{claim['metadata']['uid']}", created + 3)
+    size = {"storage": "50Gi"}
+    claim.update(spec={"accessModes": ["ReadWriteOnce"], "resources": {"requests": size}, "storageClassName": "standard",
+                       "volumeMode": "Filesystem", "volumeName": volume["metadata"]["name"]},
+                 status={"accessModes": ["ReadWriteOnce"], "capacity": size, "phase": "Bound"})
+    volume.update(spec={"accessModes": ["ReadWriteOnce"], "capacity": size, "claimRef": {
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": name, "namespace": namespace, "uid": claim["metadata"]["uid"]},
+        "csi": {"driver": "ebs.csi.aws.com", "volumeHandle": f"vol-0{c.w.draw(8):016x}"}, "persistentVolumeReclaimPolicy": "Delete",
+        "storageClassName": "standard", "volumeMode": "Filesystem"}, status={"phase": "Bound"})
+    c.w.add(created, claim)
+    c.w.add(created + 3, volume)
 
 
 def daemon_set(c, namespace, name, created, port):
