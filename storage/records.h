@@ -12,13 +12,14 @@
 #include "absl/strings/string_view.h"
 #include "flatbuffers/flatbuffers.h"
 
-// The one place that turns stored bytes into records. Bytes from an SST file start at any address, and
-// the FlatBuffers verifier does not notice; reading them in place is undefined behaviour. So every
-// decode copies to aligned memory and verifies there.
+// The one place that turns stored bytes into records. Bytes from an SST file start at any address,
+// and the FlatBuffers verifier does not notice; reading them in place is undefined behaviour. So
+// every decode copies to aligned memory and verifies there.
 
 namespace kg::storage {
 
-// A FlatBuffers table with its bytes. Pointers into it live as long as it does; moving keeps them valid.
+// A FlatBuffers table with its bytes. Pointers into it live as long as it does; moving keeps them
+// valid.
 template <typename T>
 class Decoded {
  public:
@@ -53,7 +54,8 @@ absl::StatusOr<Decoded<T>> DecodeTable(absl::string_view bytes) {
 template <typename T>
 std::string EncodeTable(flatbuffers::FlatBufferBuilder* builder, flatbuffers::Offset<T> root) {
   builder->Finish(root);
-  return std::string(reinterpret_cast<const char*>(builder->GetBufferPointer()), builder->GetSize());
+  return std::string(reinterpret_cast<const char*>(builder->GetBufferPointer()),
+                     builder->GetSize());
 }
 
 // A fixed-width row. DataLoss when the length is not exactly that of T.

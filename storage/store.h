@@ -28,7 +28,7 @@ enum class Table : uint8_t {
   kEdge = 3,      // edges that are open
   kOpen = 4,      // state episodes that still hold, and what hangs on them
   kIncident = 5,
-  kSystem = 6,    // MAC keys, policies, jobs
+  kSystem = 6,  // MAC keys, policies, jobs
 };
 
 // The kind byte behind the scope of every row in a bucket. On disk: never renumber.
@@ -46,37 +46,43 @@ enum class RecordKind : uint8_t {
   kFeed = 'F',
 };
 
-enum class BucketState : uint8_t { kPreCreated = 0, kOpen = 1, kSealed = 2, kExpiring = 3, kDropped = 4 };
+enum class BucketState : uint8_t {
+  kPreCreated = 0,
+  kOpen = 1,
+  kSealed = 2,
+  kExpiring = 3,
+  kDropped = 4
+};
 
 struct BucketInfo {
   Timestamp start;
   Timestamp end;
   BucketState state = BucketState::kPreCreated;
   uint64_t bytes = 0;  // live SST bytes, filled by Store::Buckets() only
-  // The first commit made while the data clock stood in this bucket; 0 when there was none yet. Feed
-  // rows go to the bucket of the clock, so this tells which buckets may hold a given sequence.
+  // The first commit made while the data clock stood in this bucket; 0 when there was none yet.
+  // Feed rows go to the bucket of the clock, so this tells which buckets may hold a given sequence.
   uint64_t first_sequence = 0;
 };
 
 struct StoreOptions {
-  // Reads a directory that nobody owns at the moment, or a copy; writes nothing, never rolls or expires.
-  // Several may be open at once. Unavailable while an owner runs: its files come and go.
+  // Reads a directory that nobody owns at the moment, or a copy; writes nothing, never rolls or
+  // expires. Several may be open at once. Unavailable while an owner runs: its files come and go.
   bool read_only = false;
   bool create_if_missing = true;
   Duration retention = std::chrono::hours(24 * 7);
-  uint64_t max_bytes = 0;           // retention by size; 0 is off
-  Duration bucket_width{0};         // 0: retention / 28, rounded up to a whole width (README)
+  uint64_t max_bytes = 0;    // retention by size; 0 is off
+  Duration bucket_width{0};  // 0: retention / 28, rounded up to a whole width (README)
   uint64_t block_cache_bytes = 64ull << 20;
-  uint64_t write_buffer_bytes = 64ull << 20;   // all memtables together
+  uint64_t write_buffer_bytes = 64ull << 20;  // all memtables together
   uint64_t max_wal_bytes = 256ull << 20;
   uint64_t delete_bytes_per_second = 256ull << 20;
   int background_jobs = 2;
-  bool sync = true;                 // off only for benchmarks and bulk loads that can be repeated
+  bool sync = true;  // off only for benchmarks and bulk loads that can be repeated
   uint64_t reserve_bytes = 8ull << 20;  // a file released first when the disk is full
   std::map<std::string, std::string> rocksdb_options;  // passed to RocksDB by its own option names
 };
 
-class Bucket;           // one time bucket's column family; shared, so that readers outlive its drop
+class Bucket;  // one time bucket's column family; shared, so that readers outlive its drop
 using BucketPtr = std::shared_ptr<Bucket>;
 
 // Walks rows in key order. Keys are what stands behind the scope (and, in a bucket, the kind byte).
@@ -121,24 +127,24 @@ Timestamp BucketStart(const BucketPtr& bucket);
 Timestamp BucketEnd(const BucketPtr& bucket);
 
 struct CommitInfo {
-  uint64_t sequence = 0;      // grows by one with each commit
+  uint64_t sequence = 0;  // grows by one with each commit
   uint64_t bytes = 0;
-  // Rows put to or deleted from a bucket that is no longer live (or to none): left out, the rest of the
-  // batch stands.
+  // Rows put to or deleted from a bucket that is no longer live (or to none): left out, the rest of
+  // the batch stands.
   uint64_t turned_away = 0;
 };
 
-// One atomic batch, built while the bucket map can't change. Held by one thread, briefly: expiry and
-// bucket creation wait for it, so that thread must not call Maintain, CutOpenBucket, Checkpoint or
-// BeginWrite meanwhile. Destroying it uncommitted writes nothing.
+// One atomic batch, built while the bucket map can't change. Held by one thread, briefly: expiry
+// and bucket creation wait for it, so that thread must not call Maintain, CutOpenBucket, Checkpoint
+// or BeginWrite meanwhile. Destroying it uncommitted writes nothing.
 class WriteSession {
  public:
   virtual ~WriteSession() = default;
 
-  // The live bucket that holds `t`; nullptr when there is none: t lies before the oldest live bucket, in
-  // one that was dropped, later than the data clock plus two bucket widths, or in none that exists
-  // already and t was not among the times given to BeginWrite. A row belongs to the bucket of its key
-  // time; asking for it here is what keeps a later cut behind that time.
+  // The live bucket that holds `t`; nullptr when there is none: t lies before the oldest live
+  // bucket, in one that was dropped, later than the data clock plus two bucket widths, or in none
+  // that exists already and t was not among the times given to BeginWrite. A row belongs to the
+  // bucket of its key time; asking for it here is what keeps a later cut behind that time.
   virtual BucketPtr BucketFor(Timestamp t) const = 0;
   // Live buckets by start.
   virtual const std::vector<BucketPtr>& buckets() const = 0;
@@ -152,8 +158,9 @@ class WriteSession {
   virtual size_t rows() const = 0;
 
   // Synced when it returns OK. On an error nothing of the batch may be relied on and the store is
-  // read-only until it is reopened. A batch without rows writes nothing and returns the last sequence.
-  // The session is over afterwards: further rows are ignored, a second Commit is FailedPrecondition.
+  // read-only until it is reopened. A batch without rows writes nothing and returns the last
+  // sequence. The session is over afterwards: further rows are ignored, a second Commit is
+  // FailedPrecondition.
   [[nodiscard]] virtual absl::StatusOr<CommitInfo> Commit() = 0;
 };
 
@@ -185,10 +192,10 @@ class Store {
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path,
                                                      const StoreOptions& options);
 
-  // Creates the buckets that `times` need, then holds the bucket map still for the session. No bucket is
-  // created for a time outside [OldestLive, data clock + 2 bucket widths], nor before the first
-  // AdvanceDataClock, so call that first. Blocks while another session is open. FailedPrecondition when
-  // the store is read-only, by option or after a failed commit.
+  // Creates the buckets that `times` need, then holds the bucket map still for the session. No
+  // bucket is created for a time outside [OldestLive, data clock + 2 bucket widths], nor before the
+  // first AdvanceDataClock, so call that first. Blocks while another session is open.
+  // FailedPrecondition when the store is read-only, by option or after a failed commit.
   virtual absl::StatusOr<std::unique_ptr<WriteSession>> BeginWrite(
       absl::Span<const Timestamp> times) = 0;
 
@@ -197,14 +204,15 @@ class Store {
   // The largest time of data seen, never moving back; persisted with the next commit. Retention
   // counts from it. The caller has clamped it against the wall clock.
   virtual void AdvanceDataClock(Timestamp t) = 0;
-  virtual Timestamp DataClock() const = 0;          // kBeginning before the first data
-  virtual Timestamp OldestLive() const = 0;         // rows before it are expired, whether dropped yet or not
+  virtual Timestamp DataClock() const = 0;  // kBeginning before the first data
+  virtual Timestamp OldestLive()
+      const = 0;  // rows before it are expired, whether dropped yet or not
 
-  // Pre-creates the next bucket, seals the past ones, drops by age and by size, sweeps orphan files.
-  // Cheap when nothing is due.
+  // Pre-creates the next bucket, seals the past ones, drops by age and by size, sweeps orphan
+  // files. Cheap when nothing is due.
   virtual absl::StatusOr<MaintenanceReport> Maintain() = 0;
-  // Ends the bucket of the data clock now, just behind the clock and the newest time written to it; its
-  // rest becomes a new one. OK and nothing done when no rest is left.
+  // Ends the bucket of the data clock now, just behind the clock and the newest time written to it;
+  // its rest becomes a new one. OK and nothing done when no rest is left.
   virtual absl::Status CutOpenBucket() = 0;
   // A consistent, synced copy in `dir`, which must not exist yet; Open takes it like any store.
   // AlreadyExists otherwise.

@@ -8,8 +8,12 @@
 
 namespace kg::storage {
 
-Timestamp BucketStart(const BucketPtr& bucket) { return bucket->span.from; }
-Timestamp BucketEnd(const BucketPtr& bucket) { return bucket->span.to; }
+Timestamp BucketStart(const BucketPtr& bucket) {
+  return bucket->span.from;
+}
+Timestamp BucketEnd(const BucketPtr& bucket) {
+  return bucket->span.to;
+}
 
 namespace internal {
 namespace {
@@ -29,9 +33,8 @@ Timestamp AlignDown(Timestamp t, Duration width) {
 }  // namespace
 
 std::optional<size_t> IndexOfBucket(const BucketMap& map, Timestamp t) {
-  const auto after =
-      std::upper_bound(map.begin(), map.end(), t,
-                       [](Timestamp v, const BucketPtr& b) { return v < b->span.from; });
+  const auto after = std::upper_bound(
+      map.begin(), map.end(), t, [](Timestamp v, const BucketPtr& b) { return v < b->span.from; });
   if (after == map.begin()) return std::nullopt;
   const auto candidate = std::prev(after);
   if (!(*candidate)->span.Contains(t)) return std::nullopt;
@@ -48,9 +51,9 @@ absl::StatusOr<Duration> ChooseWidth(Duration retention, Duration configured) {
   if (configured > Duration::zero()) {
     const int64_t needed = retention / configured + kSpareBuckets;
     if (needed > static_cast<int64_t>(kMaxLiveBuckets)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("buckets of ", configured / 1s, " s need ", needed, " of them for a retention of ",
-                       retention / 1s, " s; at most ", kMaxLiveBuckets, " may live: make them wider"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "buckets of ", configured / 1s, " s need ", needed, " of them for a retention of ",
+          retention / 1s, " s; at most ", kMaxLiveBuckets, " may live: make them wider"));
     }
     return configured;
   }
@@ -65,7 +68,9 @@ Timestamp SaturatingSub(Timestamp t, Duration d) {
   return t < kBeginning + d ? kBeginning : t - d;
 }
 
-Timestamp SaturatingAdd(Timestamp t, Duration d) { return t > kForever - d ? kForever : t + d; }
+Timestamp SaturatingAdd(Timestamp t, Duration d) {
+  return t > kForever - d ? kForever : t + d;
+}
 
 BucketPlan PlanBuckets(const std::vector<Interval>& live, const std::vector<Timestamp>& times,
                        Duration width, Timestamp dropped_until) {
@@ -78,7 +83,8 @@ BucketPlan PlanBuckets(const std::vector<Interval>& live, const std::vector<Time
   for (const Interval& span : live) slots[span.from] = Slot{span.to};
 
   for (const Timestamp t : times) {
-    if (t < dropped_until || t > SaturatingSub(kForever, width) || t < SaturatingAdd(kBeginning, width)) {
+    if (t < dropped_until || t > SaturatingSub(kForever, width) ||
+        t < SaturatingAdd(kBeginning, width)) {
       continue;
     }
     const auto next = slots.upper_bound(t);

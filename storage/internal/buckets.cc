@@ -1,8 +1,8 @@
 // Creation and cutting of buckets: every change of the map except expiry.
 //
-// A column family is created before its manifest row is written, so that a crash in between leaves an
-// empty family without a row, which the next open drops. The reverse order would leave a row that
-// promises a bucket.
+// A column family is created before its manifest row is written, so that a crash in between leaves
+// an empty family without a row, which the next open drops. The reverse order would leave a row
+// that promises a bucket.
 
 #include <algorithm>
 
@@ -56,7 +56,8 @@ absl::StatusOr<std::vector<std::shared_ptr<ColumnFamily>>> StoreImpl::CreateFami
     families.push_back(std::make_shared<ColumnFamily>(db_, handle));
   }
   if (s.ok()) return families;
-  // Some may exist now. They are empty and without a row: what can't be dropped here is at the next open.
+  // Some may exist now. They are empty and without a row: what can't be dropped here is at the next
+  // open.
   (*db_)->DropColumnFamilies(handles).PermitUncheckedError();
   return FromRocks(s, "create bucket");
 }
@@ -98,8 +99,8 @@ absl::Status StoreImpl::CutOpenBucket() {
   return Cut();
 }
 
-// The remainder and the shortened end reach the disk in one batch: no time is ever in two buckets, or in
-// none that it was in before.
+// The remainder and the shortened end reach the disk in one batch: no time is ever in two buckets,
+// or in none that it was in before.
 absl::Status StoreImpl::Cut() {
   absl::WriterMutexLock gate(&gate_);
   const std::shared_ptr<const BucketMap> map = Map();

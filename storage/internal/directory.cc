@@ -109,8 +109,8 @@ absl::StatusOr<DirectoryContent> InspectDirectory(const std::string& path) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is not a directory"));
   }
   if (fs::exists(fs::path(path) / "CURRENT", error)) return DirectoryContent::kDatabase;
-  for (auto entry = fs::directory_iterator(path, error); !error && entry != fs::directory_iterator();
-       entry.increment(error)) {
+  for (auto entry = fs::directory_iterator(path, error);
+       !error && entry != fs::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!MayLieInNewStore(name)) {
       return absl::FailedPreconditionError(absl::StrCat(

@@ -10,9 +10,9 @@
 
 namespace kg::storage::internal {
 
-// Says within this process that a directory is open for writing; between processes RocksDB's LOCK does.
-// Both are needed: POSIX locks do not exclude their own process, and merely closing a second descriptor
-// of the LOCK file would give the lock up.
+// Says within this process that a directory is open for writing; between processes RocksDB's LOCK
+// does. Both are needed: POSIX locks do not exclude their own process, and merely closing a second
+// descriptor of the LOCK file would give the lock up.
 class OwnerMark {
  public:
   // Unavailable when this process has the directory open already.
@@ -26,8 +26,8 @@ class OwnerMark {
   const std::string canonical_;
 };
 
-// Whether another process holds RocksDB's lock. System calls only. Not to be asked by the owner's own
-// process: closing the descriptor gives the lock up.
+// Whether another process holds RocksDB's lock. System calls only. Not to be asked by the owner's
+// own process: closing the descriptor gives the lock up.
 bool LockHeldByOther(const char* lock_file);
 // Unavailable, saying what to do, when a node runs on the directory.
 absl::Status CheckUnowned(const std::string& path);

@@ -21,7 +21,9 @@ std::string OwnKey(absl::string_view name) {
 
 }  // namespace
 
-absl::string_view TableName(Table table) { return kTableNames[static_cast<size_t>(table)]; }
+absl::string_view TableName(Table table) {
+  return kTableNames[static_cast<size_t>(table)];
+}
 
 std::optional<Table> TableOfName(absl::string_view name) {
   for (int i = 0; i < kTables; ++i) {
@@ -30,7 +32,9 @@ std::optional<Table> TableOfName(absl::string_view name) {
   return std::nullopt;
 }
 
-std::string BucketName(Timestamp start) { return absl::StrCat(kBucketPrefix, ToMicros(start)); }
+std::string BucketName(Timestamp start) {
+  return absl::StrCat(kBucketPrefix, ToMicros(start));
+}
 
 std::optional<Timestamp> StartOfName(absl::string_view name) {
   int64_t start = 0;
@@ -63,10 +67,18 @@ std::string PrefixEnd(absl::string_view prefix) {
   return end;
 }
 
-std::string FormatKey() { return OwnKey("format"); }
-std::string ProgressKey() { return OwnKey("progress"); }
-std::string ExpiryKey() { return OwnKey("expiry"); }
-std::string BucketRowPrefix() { return OwnKey("bucket/"); }
+std::string FormatKey() {
+  return OwnKey("format");
+}
+std::string ProgressKey() {
+  return OwnKey("progress");
+}
+std::string ExpiryKey() {
+  return OwnKey("expiry");
+}
+std::string BucketRowPrefix() {
+  return OwnKey("bucket/");
+}
 
 std::string BucketRowKey(Timestamp start) {
   std::string key = BucketRowPrefix();
@@ -89,9 +101,9 @@ absl::StatusOr<StoreIdentity> DecodeFormat(absl::string_view bytes) {
 
 std::string EncodeBucket(const BucketInfo& info) {
   flatbuffers::FlatBufferBuilder b;
-  return EncodeTable(&b, fb::CreateBucketRow(b, ToMicros(info.start), ToMicros(info.end),
-                                              static_cast<uint8_t>(info.state),
-                                              info.first_sequence));
+  return EncodeTable(&b,
+                     fb::CreateBucketRow(b, ToMicros(info.start), ToMicros(info.end),
+                                         static_cast<uint8_t>(info.state), info.first_sequence));
 }
 
 absl::StatusOr<BucketInfo> DecodeBucket(absl::string_view bytes) {
@@ -109,7 +121,8 @@ absl::StatusOr<BucketInfo> DecodeBucket(absl::string_view bytes) {
 }
 
 std::string EncodeProgress(const ProgressRow& row) {
-  const fb::StoreProgress p(ToMicros(row.data_clock), row.sequence, ToMicros(row.newest_in_clock_bucket));
+  const fb::StoreProgress p(ToMicros(row.data_clock), row.sequence,
+                            ToMicros(row.newest_in_clock_bucket));
   return std::string(EncodeStruct(p));
 }
 

@@ -16,7 +16,9 @@ bool BackgroundWatch::AwaitNoCompaction(const std::string& family, absl::Duratio
   } wait{&compactions_, &family};
   absl::MutexLock lock(&mu_);
   return mu_.AwaitWithTimeout(
-      absl::Condition(+[](Wait* w) { return w->running->count(*w->family) == 0; }, &wait), limit);
+      absl::Condition(
+          +[](Wait* w) { return w->running->count(*w->family) == 0; }, &wait),
+      limit);
 }
 
 void BackgroundWatch::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) {

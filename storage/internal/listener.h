@@ -12,11 +12,12 @@
 
 namespace kg::storage::internal {
 
-// What RocksDB's own threads report: the error that stopped background work, and which column families
-// are being compacted. Thread-safe.
+// What RocksDB's own threads report: the error that stopped background work, and which column
+// families are being compacted. Thread-safe.
 class BackgroundWatch final : public rocksdb::EventListener {
  public:
-  // `on_no_space` runs in RocksDB's thread, at the first sign of a full disk and at each further one.
+  // `on_no_space` runs in RocksDB's thread, at the first sign of a full disk and at each further
+  // one.
   explicit BackgroundWatch(std::function<void()> on_no_space)
       : on_no_space_(std::move(on_no_space)) {}
 

@@ -10,10 +10,11 @@
 namespace kg::storage::internal {
 namespace {
 
-// The open bucket is cut beyond this share of the size limit, so that a drop frees no more than that.
+// The open bucket is cut beyond this share of the size limit, so that a drop frees no more than
+// that.
 constexpr uint64_t kCutShare = 8;
-// A sealed bucket that late rows have opened again is sealed anew after this share of a width of data
-// time: a trickle of late rows must not flush a file each time maintenance runs.
+// A sealed bucket that late rows have opened again is sealed anew after this share of a width of
+// data time: a trickle of late rows must not flush a file each time maintenance runs.
 constexpr int kResealShare = 8;
 // A compaction that runs longer is left to the sweep after it.
 constexpr absl::Duration kCompactionWait = absl::Seconds(10);
@@ -86,7 +87,8 @@ absl::Status StoreImpl::SealPast(MaintenanceReport* report) {
   }
   if (due.empty()) return absl::OkStatus();
   for (const Entry& entry : due) {
-    const rocksdb::Status s = (*db_)->Flush(rocksdb::FlushOptions(), entry.bucket->family->handle());
+    const rocksdb::Status s =
+        (*db_)->Flush(rocksdb::FlushOptions(), entry.bucket->family->handle());
     if (!s.ok()) return FromRocks(s, "flush of a past bucket");
   }
 
@@ -160,7 +162,8 @@ absl::Status StoreImpl::MarkExpiring(const std::vector<Timestamp>& starts) {
       PutBucketRow(&batch, row);
     }
   }
-  batch.Put(db_->table(Table::kMeta), ExpiryKey(), EncodeExpiry(dropped_until)).PermitUncheckedError();
+  batch.Put(db_->table(Table::kMeta), ExpiryKey(), EncodeExpiry(dropped_until))
+      .PermitUncheckedError();
   if (absl::Status s = WriteManifest(&batch); !s.ok()) return s;
   absl::MutexLock lock(&map_mu_);
   for (const Timestamp start : starts) entries_.at(start).row.state = BucketState::kExpiring;
@@ -214,7 +217,8 @@ absl::Status StoreImpl::DropExpiring(MaintenanceReport* report) {
 
 // Files of a drop that raced with background work have no owner and would stay until the next open.
 // Forbidding deletions and allowing them again by force is what makes RocksDB look through the
-// directory. It also ends the protection a running checkpoint relies on: hence the maintenance lock.
+// directory. It also ends the protection a running checkpoint relies on: hence the maintenance
+// lock.
 absl::Status StoreImpl::SweepOrphans(MaintenanceReport* report) {
   if (!sweep_due_) return absl::OkStatus();
   sweep_due_ = false;

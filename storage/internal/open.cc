@@ -22,13 +22,15 @@ std::string DrawStoreId() {
 }
 
 absl::Status RefuseFamily(const std::string& path, const std::string& name) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      path, " has a column family \"", name,
-      "\" that this version does not know: it is the store of a newer version, or of another program. "
-      "Open it with that version, or choose another directory"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " has a column family \"", name,
+                   "\" that this version does not know: it is the store of a newer version, or of "
+                   "another program. "
+                   "Open it with that version, or choose another directory"));
 }
 
-// A database without our tables is ours only if it is an empty one: a creation that was interrupted.
+// A database without our tables is ours only if it is an empty one: a creation that was
+// interrupted.
 absl::Status CheckAdoptable(const std::string& path, const RocksOptions& options) {
   rocksdb::DBOptions quiet = options.db;
   quiet.listeners.clear();
@@ -45,8 +47,8 @@ absl::Status CheckAdoptable(const std::string& path, const RocksOptions& options
   row.reset();
   db->DestroyColumnFamilyHandle(handles[0]).PermitUncheckedError();
   if (empty) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(path, " holds another program's RocksDB: choose an empty directory for the store"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      path, " holds another program's RocksDB: choose an empty directory for the store"));
 }
 
 // All families to open, the default one first, then the tables, then the buckets.
@@ -73,7 +75,8 @@ absl::StatusOr<std::vector<std::string>> FamiliesToOpen(const std::string& path,
   }
   if (tables == kTables) return names;
   if (read_only) {
-    return absl::FailedPreconditionError(absl::StrCat(path, " is no complete store of this program"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is no complete store of this program"));
   }
   if (absl::Status adoptable = CheckAdoptable(path, options); !adoptable.ok()) return adoptable;
   return names;
@@ -84,8 +87,8 @@ struct Opened {
   std::map<Timestamp, std::shared_ptr<ColumnFamily>> buckets;
 };
 
-absl::StatusOr<Opened> OpenRocks(const std::string& path, const RocksOptions& options, bool read_only,
-                                 const std::vector<std::string>& names,
+absl::StatusOr<Opened> OpenRocks(const std::string& path, const RocksOptions& options,
+                                 bool read_only, const std::vector<std::string>& names,
                                  std::shared_ptr<BackgroundWatch> watch,
                                  std::unique_ptr<OwnerMark> mark) {
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
@@ -114,7 +117,8 @@ absl::StatusOr<Opened> OpenRocks(const std::string& path, const RocksOptions& op
   return opened;
 }
 
-absl::StatusOr<DirectoryContent> PrepareDirectory(const std::string& path, const StoreOptions& options) {
+absl::StatusOr<DirectoryContent> PrepareDirectory(const std::string& path,
+                                                  const StoreOptions& options) {
   auto content = InspectDirectory(path);
   if (!content.ok() || *content == DirectoryContent::kDatabase) return content;
   if (options.read_only || !options.create_if_missing) {
@@ -150,7 +154,8 @@ absl::StatusOr<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& pa
   rocks->db.create_missing_column_families = true;
   auto names = FamiliesToOpen(path, *content, options.read_only, *rocks);
   if (!names.ok()) return names.status();
-  auto opened = OpenRocks(path, *rocks, options.read_only, *names, std::move(watch), std::move(mark));
+  auto opened =
+      OpenRocks(path, *rocks, options.read_only, *names, std::move(watch), std::move(mark));
   if (!opened.ok()) return opened.status();
 
   std::unique_ptr<StoreImpl> store(
@@ -185,9 +190,9 @@ absl::Status StoreImpl::LoadIdentity(const Snapshot& meta) {
   auto identity = DecodeFormat(**row);
   if (!identity.ok()) return identity.status();
   if (identity->format_version > kFormatVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path_, " has format ", identity->format_version, ", this version knows up to ", kFormatVersion,
-        ": use a newer kgctl, or restore a backup made by this one"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path_, " has format ", identity->format_version, ", this version knows up to ",
+                     kFormatVersion, ": use a newer kgctl, or restore a backup made by this one"));
   }
   if (identity->format_version == 0) return absl::DataLossError("damaged format row");
   identity_ = *std::move(identity);
@@ -204,8 +209,9 @@ absl::Status StoreImpl::InitializeIdentity(const Snapshot& meta) {
   identity_ = StoreIdentity{kFormatVersion, DrawStoreId(), 1};
   rocksdb::WriteOptions write;
   write.sync = true;
-  return FromRocks((*db_)->Put(write, db_->table(Table::kMeta), FormatKey(), EncodeFormat(identity_)),
-                   absl::StrCat("create ", path_));
+  return FromRocks(
+      (*db_)->Put(write, db_->table(Table::kMeta), FormatKey(), EncodeFormat(identity_)),
+      absl::StrCat("create ", path_));
 }
 
 absl::Status StoreImpl::LoadProgress(const Snapshot& meta) {
@@ -250,10 +256,11 @@ absl::Status StoreImpl::LoadBuckets(const Snapshot& meta, const Families& famili
       return absl::DataLossError(absl::StrCat(path_, " has lost the column family ",
                                               BucketName(row->start), ": restore a backup"));
     }
-    // Only of the bucket of the clock the newest time is kept on disk. One ahead of it that has rows
-    // counts as full, so that it is never cut in front of them.
+    // Only of the bucket of the clock the newest time is kept on disk. One ahead of it that has
+    // rows counts as full, so that it is never cut in front of them.
     if (span.Contains(DataClock())) entry.newest = newest_in_clock_bucket;
-    if (span.from > DataClock() && row->state == BucketState::kOpen) entry.newest = span.to - Duration(1);
+    if (span.from > DataClock() && row->state == BucketState::kOpen)
+      entry.newest = span.to - Duration(1);
     entries_[row->start] = std::move(entry);
   }
   return rows->status();

@@ -31,7 +31,8 @@ rocksdb::DBOptions DbDefaults(const StoreOptions& options, rocksdb::Env* env,
   // allow_stall would hold up all writers with many families; back-pressure is the caller's.
   db.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(
       options.write_buffer_bytes, cache, /*allow_stall=*/false);
-  // Trash may be as large as the store before deletion stops being throttled: a drop is a big share.
+  // Trash may be as large as the store before deletion stops being throttled: a drop is a big
+  // share.
   db.sst_file_manager.reset(rocksdb::NewSstFileManager(
       env, /*info_log=*/nullptr, /*trash_dir=*/"",
       static_cast<int64_t>(options.delete_bytes_per_second), /*delete_existing_trash=*/true,
@@ -63,7 +64,8 @@ rocksdb::ColumnFamilyOptions FamilyDefaults(const StoreOptions& options) {
   rocksdb::ColumnFamilyOptions family;
   family.write_buffer_size =
       std::clamp<uint64_t>(options.write_buffer_bytes / 4, kMiB / 4, 64 * kMiB);
-  // The default, an eighth of the buffer, would be charged in full to each of 50 barely used families.
+  // The default, an eighth of the buffer, would be charged in full to each of 50 barely used
+  // families.
   family.arena_block_size = 64 << 10;
   family.compression = rocksdb::kLZ4Compression;
   family.bottommost_compression = rocksdb::kZSTD;
@@ -75,15 +77,22 @@ rocksdb::ColumnFamilyOptions FamilyDefaults(const StoreOptions& options) {
 
 // Settings under which batches stop being atomic, snapshots stop being stable or keys change order.
 bool BreaksTheStore(const std::string& name) {
-  static constexpr std::array kNames = {
-      "comparator",       "merge_operator",  "unordered_write", "manual_wal_flush",
-      "two_write_queues", "atomic_flush",    "wal_dir",         "db_paths",
-      "cf_paths",         "prefix_extractor", "create_missing_column_families"};
+  static constexpr std::array kNames = {"comparator",
+                                        "merge_operator",
+                                        "unordered_write",
+                                        "manual_wal_flush",
+                                        "two_write_queues",
+                                        "atomic_flush",
+                                        "wal_dir",
+                                        "db_paths",
+                                        "cf_paths",
+                                        "prefix_extractor",
+                                        "create_missing_column_families"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
-// One entry may belong to the database, to the column families or to the table format. An unknown name
-// is refused by all three; a bad value of a known name is reported by the one that knows it.
+// One entry may belong to the database, to the column families or to the table format. An unknown
+// name is refused by all three; a bad value of a known name is reported by the one that knows it.
 absl::Status ApplyOne(const std::string& name, const std::string& value, RocksOptions* options,
                       rocksdb::BlockBasedTableOptions* table) {
   const std::unordered_map<std::string, std::string> entry = {{name, value}};
@@ -107,10 +116,10 @@ absl::Status ApplyOne(const std::string& name, const std::string& value, RocksOp
     *table = changed_table;
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("RocksDB option \"", name, "\" with value \"", value,
-                   "\" is unknown or malformed (database, column family and block-based table options of "
-                   "RocksDB 7.8 are accepted)"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "RocksDB option \"", name, "\" with value \"", value,
+      "\" is unknown or malformed (database, column family and block-based table options of "
+      "RocksDB 7.8 are accepted)"));
 }
 
 }  // namespace
@@ -126,8 +135,8 @@ absl::StatusOr<RocksOptions> MakeRocksOptions(const StoreOptions& options, rocks
   rocksdb::BlockBasedTableOptions table = TableDefaults(cache);
   for (const auto& [name, value] : options.rocksdb_options) {
     if (BreaksTheStore(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("RocksDB option \"", name, "\" is fixed: the store would not work with another value"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "RocksDB option \"", name, "\" is fixed: the store would not work with another value"));
     }
     if (absl::Status s = ApplyOne(name, value, &made, &table); !s.ok()) return s;
   }

@@ -9,8 +9,8 @@
 
 namespace kg::storage::internal {
 
-// The same for every column family: buckets come and go, and one set of options is read back from no
-// file but made here at each open.
+// The same for every column family: buckets come and go, and one set of options is read back from
+// no file but made here at each open.
 struct RocksOptions {
   rocksdb::DBOptions db;
   rocksdb::ColumnFamilyOptions family;

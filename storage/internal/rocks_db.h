@@ -13,11 +13,12 @@
 
 namespace kg::storage::internal {
 
-// An open RocksDB with the handles of the permanent tables. Closed with its last owner: the store, a
-// snapshot, a cursor or a column family of a bucket, whichever goes last. Thread-safe.
+// An open RocksDB with the handles of the permanent tables. Closed with its last owner: the store,
+// a snapshot, a cursor or a column family of a bucket, whichever goes last. Thread-safe.
 class RocksDb {
  public:
-  // Takes ownership of all; `tables` is indexed by Table, `mark` is null when open for reading only.
+  // Takes ownership of all; `tables` is indexed by Table, `mark` is null when open for reading
+  // only.
   RocksDb(std::unique_ptr<rocksdb::DB> db, rocksdb::ColumnFamilyHandle* default_family,
           std::array<rocksdb::ColumnFamilyHandle*, kTables> tables,
           std::shared_ptr<BackgroundWatch> watch, std::unique_ptr<OwnerMark> mark);
@@ -38,8 +39,8 @@ class RocksDb {
   const std::shared_ptr<BackgroundWatch> watch_;
 };
 
-// The handle of a bucket's column family. It stays readable after the family was dropped; the files go
-// with the last owner (in the background, see avoid_unnecessary_blocking_io).
+// The handle of a bucket's column family. It stays readable after the family was dropped; the files
+// go with the last owner (in the background, see avoid_unnecessary_blocking_io).
 class ColumnFamily {
  public:
   ColumnFamily(std::shared_ptr<RocksDb> db, rocksdb::ColumnFamilyHandle* handle)

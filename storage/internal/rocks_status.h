@@ -11,7 +11,11 @@ namespace kg::storage::internal {
 // ResourceExhausted, damage DataLoss, an absent file NotFound, other I/O errors Internal.
 absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what);
 
-inline rocksdb::Slice ToSlice(absl::string_view s) { return {s.data(), s.size()}; }
-inline absl::string_view ToView(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+inline rocksdb::Slice ToSlice(absl::string_view s) {
+  return {s.data(), s.size()};
+}
+inline absl::string_view ToView(const rocksdb::Slice& s) {
+  return {s.data(), s.size()};
+}
 
 }  // namespace kg::storage::internal

@@ -20,15 +20,15 @@ struct KeyParts {
   KeyParts& operator=(const KeyParts&) = delete;
 };
 
-void PutRow(rocksdb::WriteBatch* batch, rocksdb::ColumnFamilyHandle* family, const RowPrefix& prefix,
-            absl::string_view key, absl::string_view value) {
+void PutRow(rocksdb::WriteBatch* batch, rocksdb::ColumnFamilyHandle* family,
+            const RowPrefix& prefix, absl::string_view key, absl::string_view value) {
   const KeyParts whole(prefix, key);
   const rocksdb::Slice slice = ToSlice(value);
   batch->Put(family, whole.parts, rocksdb::SliceParts(&slice, 1)).PermitUncheckedError();
 }
 
-void DeleteRow(rocksdb::WriteBatch* batch, rocksdb::ColumnFamilyHandle* family, const RowPrefix& prefix,
-               absl::string_view key) {
+void DeleteRow(rocksdb::WriteBatch* batch, rocksdb::ColumnFamilyHandle* family,
+               const RowPrefix& prefix, absl::string_view key) {
   const KeyParts whole(prefix, key);
   batch->Delete(family, whole.parts).PermitUncheckedError();
 }
@@ -38,7 +38,9 @@ void DeleteRow(rocksdb::WriteBatch* batch, rocksdb::ColumnFamilyHandle* family, 
 SessionImpl::SessionImpl(StoreImpl* store, std::shared_ptr<const BucketMap> map)
     : store_(store), map_(std::move(map)), uses_(map_->size()) {}
 
-SessionImpl::~SessionImpl() { End(); }
+SessionImpl::~SessionImpl() {
+  End();
+}
 
 void SessionImpl::End() {
   if (store_ != nullptr) store_->EndSession();
@@ -73,8 +75,8 @@ void SessionImpl::Delete(ScopeId scope, Table table, absl::string_view key) {
   DeleteRow(&batch_, store_->TableFamily(table), RowPrefix(scope), key);
 }
 
-void SessionImpl::Put(const BucketPtr& bucket, ScopeId scope, RecordKind kind, absl::string_view key,
-                      absl::string_view value) {
+void SessionImpl::Put(const BucketPtr& bucket, ScopeId scope, RecordKind kind,
+                      absl::string_view key, absl::string_view value) {
   if (store_ == nullptr) return;
   if (rocksdb::ColumnFamilyHandle* family = Reach(bucket)) {
     PutRow(&batch_, family, RowPrefix(scope, kind), key, value);

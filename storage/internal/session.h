@@ -19,7 +19,8 @@ struct BucketUse {
 
 class SessionImpl final : public WriteSession {
  public:
-  // The store's writer lock and its gate (shared) are held by this thread and released by the session.
+  // The store's writer lock and its gate (shared) are held by this thread and released by the
+  // session.
   SessionImpl(StoreImpl* store, std::shared_ptr<const BucketMap> map);
   ~SessionImpl() override;
 
@@ -29,13 +30,14 @@ class SessionImpl final : public WriteSession {
   void Delete(ScopeId scope, Table table, absl::string_view key) override;
   void Put(const BucketPtr& bucket, ScopeId scope, RecordKind kind, absl::string_view key,
            absl::string_view value) override;
-  void Delete(const BucketPtr& bucket, ScopeId scope, RecordKind kind, absl::string_view key) override;
+  void Delete(const BucketPtr& bucket, ScopeId scope, RecordKind kind,
+              absl::string_view key) override;
   size_t rows() const override { return static_cast<size_t>(batch_.Count()); }
   absl::StatusOr<CommitInfo> Commit() override;
 
  private:
-  // nullptr, and counted, when the bucket is none of this session's map: that is what keeps a dropped
-  // column family out of the batch.
+  // nullptr, and counted, when the bucket is none of this session's map: that is what keeps a
+  // dropped column family out of the batch.
   rocksdb::ColumnFamilyHandle* Reach(const BucketPtr& bucket);
   void End();
 

@@ -45,9 +45,13 @@ absl::string_view PrefixScan::key() const {
   return key;
 }
 
-absl::string_view PrefixScan::value() const { return ToView(iterator_->value()); }
+absl::string_view PrefixScan::value() const {
+  return ToView(iterator_->value());
+}
 
-absl::Status PrefixScan::status() const { return FromRocks(iterator_->status(), "scan"); }
+absl::Status PrefixScan::status() const {
+  return FromRocks(iterator_->status(), "scan");
+}
 
 SnapshotImpl::SnapshotImpl(std::shared_ptr<RocksDb> db, const rocksdb::Snapshot* pin,
                            std::shared_ptr<const BucketMap> map)
@@ -62,7 +66,9 @@ absl::StatusOr<uint64_t> SnapshotImpl::ReadSequence() const {
   return progress->sequence;
 }
 
-SnapshotImpl::~SnapshotImpl() { (*db_)->ReleaseSnapshot(pin_); }
+SnapshotImpl::~SnapshotImpl() {
+  (*db_)->ReleaseSnapshot(pin_);
+}
 
 absl::StatusOr<std::optional<std::string>> SnapshotImpl::GetRow(rocksdb::ColumnFamilyHandle* family,
                                                                 absl::string_view whole_key) const {
@@ -99,8 +105,8 @@ std::unique_ptr<Cursor> SnapshotImpl::Scan(ScopeId scope, Table table, absl::str
 std::unique_ptr<Cursor> SnapshotImpl::Scan(const BucketPtr& bucket, ScopeId scope, RecordKind kind,
                                            absl::string_view prefix, absl::string_view from) const {
   if (bucket == nullptr) return std::make_unique<EmptyCursor>();
-  return std::make_unique<PrefixScan>(db_, pin_, bucket->family->handle(), RowPrefix(scope, kind), prefix,
-                                      from);
+  return std::make_unique<PrefixScan>(db_, pin_, bucket->family->handle(), RowPrefix(scope, kind),
+                                      prefix, from);
 }
 
 }  // namespace kg::storage::internal

@@ -12,16 +12,16 @@
 
 namespace kg::storage::internal {
 
-// The only place that makes a RocksDB iterator. No column family has a prefix extractor, so every seek
-// is in total order; the upper bound ends the walk and keeps it off the tombstones behind. Owns all it
-// reads, so it may outlive its snapshot.
+// The only place that makes a RocksDB iterator. No column family has a prefix extractor, so every
+// seek is in total order; the upper bound ends the walk and keeps it off the tombstones behind.
+// Owns all it reads, so it may outlive its snapshot.
 class PrefixScan final : public Cursor {
  public:
-  // `row_prefix` is what is cut from the keys shown; `from` empty or a whole key behind it. `snapshot`
-  // is used in the constructor only.
+  // `row_prefix` is what is cut from the keys shown; `from` empty or a whole key behind it.
+  // `snapshot` is used in the constructor only.
   PrefixScan(std::shared_ptr<RocksDb> db, const rocksdb::Snapshot* snapshot,
-             rocksdb::ColumnFamilyHandle* family, const RowPrefix& row_prefix, absl::string_view prefix,
-             absl::string_view from);
+             rocksdb::ColumnFamilyHandle* family, const RowPrefix& row_prefix,
+             absl::string_view prefix, absl::string_view from);
 
   bool Valid() const override { return iterator_->Valid(); }
   void Next() override { iterator_->Next(); }
@@ -49,7 +49,8 @@ class SnapshotImpl final : public Snapshot {
   absl::StatusOr<std::optional<std::string>> Get(ScopeId scope, Table table,
                                                  absl::string_view key) const override;
   absl::StatusOr<std::optional<std::string>> Get(const BucketPtr& bucket, ScopeId scope,
-                                                 RecordKind kind, absl::string_view key) const override;
+                                                 RecordKind kind,
+                                                 absl::string_view key) const override;
   std::unique_ptr<Cursor> Scan(ScopeId scope, Table table, absl::string_view prefix,
                                absl::string_view from) const override;
   std::unique_ptr<Cursor> Scan(const BucketPtr& bucket, ScopeId scope, RecordKind kind,
@@ -63,7 +64,8 @@ class SnapshotImpl final : public Snapshot {
   const std::shared_ptr<RocksDb> db_;
   const rocksdb::Snapshot* const pin_;
   const std::shared_ptr<const BucketMap> map_;
-  // Read through the pin: the row is part of each commit, so it names exactly the last one contained.
+  // Read through the pin: the row is part of each commit, so it names exactly the last one
+  // contained.
   const absl::StatusOr<uint64_t> sequence_;
 };
 

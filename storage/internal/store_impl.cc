@@ -32,8 +32,8 @@ StoreImpl::StoreImpl(std::string path, const StoreOptions& options, Hooks hooks,
 
 StoreImpl::~StoreImpl() = default;
 
-absl::StatusOr<std::unique_ptr<WriteSession>> StoreImpl::BeginWrite(absl::Span<const Timestamp> times)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+absl::StatusOr<std::unique_ptr<WriteSession>> StoreImpl::BeginWrite(
+    absl::Span<const Timestamp> times) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   writer_mu_.Lock();
   absl::Status ready = CheckWritable();
   if (ready.ok()) ready = EnsureBuckets(times);
@@ -50,7 +50,8 @@ void StoreImpl::EndSession() {
   writer_mu_.Unlock();
 }
 
-absl::StatusOr<CommitInfo> StoreImpl::CommitSession(rocksdb::WriteBatch* batch, const BucketMap& map,
+absl::StatusOr<CommitInfo> StoreImpl::CommitSession(rocksdb::WriteBatch* batch,
+                                                    const BucketMap& map,
                                                     const std::vector<BucketUse>& uses) {
   if (absl::Status s = CheckWritable(); !s.ok()) return s;
   ProgressRow progress;
@@ -81,12 +82,13 @@ absl::StatusOr<CommitInfo> StoreImpl::CommitSession(rocksdb::WriteBatch* batch, 
       changed.push_back(std::move(entry));
     }
   }
-  batch->Put(db_->table(Table::kMeta), ProgressKey(), EncodeProgress(progress)).PermitUncheckedError();
+  batch->Put(db_->table(Table::kMeta), ProgressKey(), EncodeProgress(progress))
+      .PermitUncheckedError();
 
   rocksdb::WriteOptions write;
   write.sync = options_.sync;
-  // Without it a batch that touches a dropped family is applied by half and ends all writing; the gate
-  // keeps such batches from being built, this is the net below.
+  // Without it a batch that touches a dropped family is applied by half and ends all writing; the
+  // gate keeps such batches from being built, this is the net below.
   write.ignore_missing_column_families = true;
   const rocksdb::Status written = (*db_)->Write(write, batch);
   if (!written.ok()) return Fail(FromRocks(written, "commit failed"));
@@ -104,7 +106,8 @@ std::shared_ptr<const Snapshot> StoreImpl::GetSnapshot() const {
   std::shared_ptr<const BucketMap> map;
   const rocksdb::Snapshot* pin = nullptr;
   {
-    // Under one lock: a bucket created in between could hold rows that the pin sees and the map lacks.
+    // Under one lock: a bucket created in between could hold rows that the pin sees and the map
+    // lacks.
     absl::MutexLock lock(&map_mu_);
     map = map_;
     pin = (*db_)->GetSnapshot();
@@ -118,10 +121,13 @@ void StoreImpl::AdvanceDataClock(Timestamp t) {
   }
 }
 
-Timestamp StoreImpl::DataClock() const { return FromMicros(data_clock_us_.load()); }
+Timestamp StoreImpl::DataClock() const {
+  return FromMicros(data_clock_us_.load());
+}
 
 Timestamp StoreImpl::OldestLive() const {
-  return std::max(SaturatingSub(DataClock(), options_.retention), FromMicros(dropped_until_us_.load()));
+  return std::max(SaturatingSub(DataClock(), options_.retention),
+                  FromMicros(dropped_until_us_.load()));
 }
 
 absl::Status StoreImpl::Checkpoint(const std::string& dir) {
@@ -131,7 +137,8 @@ absl::Status StoreImpl::Checkpoint(const std::string& dir) {
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   auto content = InspectDirectory(dir);
   if (!content.ok() || *content != DirectoryContent::kAbsent) {
-    return absl::AlreadyExistsError(absl::StrCat(dir, " exists: a checkpoint makes its own directory"));
+    return absl::AlreadyExistsError(
+        absl::StrCat(dir, " exists: a checkpoint makes its own directory"));
   }
   if (s.ok()) s = checkpoint->CreateCheckpoint(dir, /*log_size_for_flush=*/0);
   if (!s.ok()) return FromRocks(s, absl::StrCat("checkpoint to ", dir));
@@ -237,9 +244,9 @@ absl::Status StoreImpl::Fail(const absl::Status& cause) {
   absl::MutexLock lock(&map_mu_);
   if (failure_.ok()) {
     failure_ = absl::Status(
-        cause.code(),
-        absl::StrCat(cause.message(), "; the store is read-only now: free space or repair the disk, "
-                                      "then restart"));
+        cause.code(), absl::StrCat(cause.message(),
+                                   "; the store is read-only now: free space or repair the disk, "
+                                   "then restart"));
   }
   return failure_;
 }

@@ -25,13 +25,14 @@ struct Hooks {
   std::function<absl::Status(absl::string_view step)> at;
 };
 
-// Operation: a commit is one RocksDB batch that also carries the progress row (data clock, sequence)
-// and the manifest rows of the buckets it opens. All other manifest changes are synced batches of their
-// own, made while no session is open.
-// Concurrency: four locks, taken in this order:
+// Operation: a commit is one RocksDB batch that also carries the progress row (data clock,
+// sequence) and the manifest rows of the buckets it opens. All other manifest changes are synced
+// batches of their own, made while no session is open. Concurrency: four locks, taken in this
+// order:
 //   writer_mu_       one session at a time
 //   maintenance_mu_  one of create, seal, drop, sweep, cut, checkpoint at a time
-//   gate_            shared by the session, exclusive for any change to the bucket map or the manifest:
+//   gate_            shared by the session, exclusive for any change to the bucket map or the
+//   manifest:
 //                    a column family is unreachable for writers before it is dropped
 //   map_mu_          the published map and what is known of each bucket; never held during I/O
 // Snapshots take map_mu_ only.
@@ -69,9 +70,9 @@ class StoreImpl final : public Store {
 
  private:
   struct Entry {
-    BucketInfo row;    // as in the manifest; bytes unused
-    BucketPtr bucket;  // of the published map; of expiring ones the last
-    Timestamp newest = kBeginning;      // largest key time written, as far as known; never too small
+    BucketInfo row;                 // as in the manifest; bytes unused
+    BucketPtr bucket;               // of the published map; of expiring ones the last
+    Timestamp newest = kBeginning;  // largest key time written, as far as known; never too small
     Timestamp reopened_at = kBeginning;  // data clock of the first late row after sealing
     uint64_t writes = 0;                 // commits that touched it since the store was opened
     bool family_dropped = false;
@@ -92,7 +93,8 @@ class StoreImpl final : public Store {
   absl::Status DropUnfinished(const Families& families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(map_mu_);
 
   // buckets.cc: changes of the map.
-  absl::Status EnsureBuckets(absl::Span<const Timestamp> times) ABSL_LOCKS_EXCLUDED(maintenance_mu_);
+  absl::Status EnsureBuckets(absl::Span<const Timestamp> times)
+      ABSL_LOCKS_EXCLUDED(maintenance_mu_);
   std::vector<Timestamp> TimesWithoutBucket(absl::Span<const Timestamp> times) const;
   absl::StatusOr<std::vector<Timestamp>> CreateFor(std::vector<Timestamp> times)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_) ABSL_LOCKS_EXCLUDED(gate_);
@@ -105,16 +107,20 @@ class StoreImpl final : public Store {
   absl::Status WriteManifest(rocksdb::WriteBatch* batch);
 
   // maintenance.cc.
-  absl::Status CutWhenLarge(MaintenanceReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
-  absl::Status CreateAhead(MaintenanceReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
+  absl::Status CutWhenLarge(MaintenanceReport* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
+  absl::Status CreateAhead(MaintenanceReport* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
   absl::Status SealPast(MaintenanceReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
   absl::Status Expire() ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
   std::vector<Timestamp> ExpiredByAge() const;
   std::vector<Timestamp> ExpiredBySize();
   absl::Status MarkExpiring(const std::vector<Timestamp>& starts)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
-  absl::Status DropExpiring(MaintenanceReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
-  absl::Status SweepOrphans(MaintenanceReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
+  absl::Status DropExpiring(MaintenanceReport* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
+  absl::Status SweepOrphans(MaintenanceReport* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
 
   absl::Status CheckWritable() const;
   absl::Status At(absl::string_view step) const;

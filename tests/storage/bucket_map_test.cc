@@ -13,10 +13,10 @@ TEST_CASE("bucket width is a 28th of the retention, rounded up to a whole width"
   struct Row {
     Duration retention, width;
   };
-  for (const Row& row : {Row{1h, 1h}, Row{24h, 1h}, Row{28h, 1h}, Row{29h, 2h}, Row{3 * 24h, 3h},
-                         Row{4 * 24h, 4h}, Row{5 * 24h, 6h}, Row{7 * 24h, 6h}, Row{8 * 24h, 8h},
-                         Row{14 * 24h, 12h}, Row{28 * 24h, 24h}, Row{30 * 24h, 48h},
-                         Row{365 * 24h, 14 * 24h}}) {
+  for (const Row& row :
+       {Row{1h, 1h}, Row{24h, 1h}, Row{28h, 1h}, Row{29h, 2h}, Row{3 * 24h, 3h}, Row{4 * 24h, 4h},
+        Row{5 * 24h, 6h}, Row{7 * 24h, 6h}, Row{8 * 24h, 8h}, Row{14 * 24h, 12h},
+        Row{28 * 24h, 24h}, Row{30 * 24h, 48h}, Row{365 * 24h, 14 * 24h}}) {
     INFO(row.retention / 1h << " h");
     auto width = ChooseWidth(row.retention, Duration(0));
     REQUIRE(width.ok());
@@ -31,7 +31,8 @@ TEST_CASE("a configured width that needs too many buckets is refused with the nu
   const absl::Status s = ChooseWidth(43h, 1h).status();
   CHECK(s.code() == absl::StatusCode::kInvalidArgument);
   CHECK(s.message() ==
-        "buckets of 3600 s need 49 of them for a retention of 154800 s; at most 48 may live: make them "
+        "buckets of 3600 s need 49 of them for a retention of 154800 s; at most 48 may live: make "
+        "them "
         "wider");
   CHECK_FALSE(ChooseWidth(Duration(0), Duration(0)).ok());
   CHECK_FALSE(ChooseWidth(1h, -kHour).ok());

@@ -1,7 +1,7 @@
 // What a crash leaves behind at each step, and that the next open finishes it.
 
-#include <catch2/catch.hpp>
 #include <atomic>
+#include <catch2/catch.hpp>
 
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
@@ -34,8 +34,12 @@ TEST_CASE("a crash after the families of new buckets exist, before their rows") 
     store->AdvanceDataClock(kT0 + 1h);
     CHECK_FALSE(store->BeginWrite({kT0 + 1h}).ok());
   }
-  SECTION("ahead") { CHECK_FALSE(store->Maintain().ok()); }
-  SECTION("in a cut") { CHECK_FALSE(store->CutOpenBucket().ok()); }
+  SECTION("ahead") {
+    CHECK_FALSE(store->Maintain().ok());
+  }
+  SECTION("in a cut") {
+    CHECK_FALSE(store->CutOpenBucket().ok());
+  }
   CopyDir(dir.Sub("db"), dir.Sub("image"));
 
   auto reopened = MustOpen(dir.Sub("image"), SmallOptions());
@@ -186,7 +190,8 @@ TEST_CASE("a failed commit makes the store read-only and gives the reserve back"
   disk->full = false;
 
   CHECK(store->Health().code() == absl::StatusCode::kResourceExhausted);
-  CHECK(std::string(store->Health().message()).find("the store is read-only now") != std::string::npos);
+  CHECK(std::string(store->Health().message()).find("the store is read-only now") !=
+        std::string::npos);
   CHECK_FALSE(std::filesystem::exists(dir.Sub("db") + "/RESERVE"));
   CHECK(store->BeginWrite({kT0}).status().code() == absl::StatusCode::kFailedPrecondition);
   CHECK(store->Maintain().status().code() == absl::StatusCode::kFailedPrecondition);

@@ -37,8 +37,8 @@ TEST_CASE("every key builder keeps its bytes") {
   CHECK(Hex(Member({0x3132333435363738, kBurst})) ==
         "313233343536373881020304050607081112131415161718");
   CHECK(Hex(MemberPrefix(0x3132333435363738)) == "3132333435363738");
-  CHECK(Hex(ClosedEdge({kResource, Direction::kIn, kTime, EdgeTypeId{0x0405}, ResourceId{0x0e0f1011},
-                        FromMicros(0)})) ==
+  CHECK(Hex(ClosedEdge({kResource, Direction::kIn, kTime, EdgeTypeId{0x0405},
+                        ResourceId{0x0e0f1011}, FromMicros(0)})) ==
         "0a0b0c0d01810203040506070804050e0f10118000000000000000");
   CHECK(Hex(ClosedEdgePrefix(kResource, Direction::kOut)) == "0a0b0c0d00");
   CHECK(Hex(ClosedEdgeFrom(kResource, Direction::kIn, kTime)) == "0a0b0c0d018102030405060708");
@@ -50,7 +50,8 @@ TEST_CASE("every key builder keeps its bytes") {
   CHECK(Hex(HangingDeletePrefix(kHash)) == "000102030405060708090a0b0c0d0e0f");
   CHECK(Hex(Feed(0x0102030405060708, 0x090a0b0c)) == "0102030405060708090a0b0c");
   CHECK(Hex(Resource(kResource)) == "0a0b0c0d");
-  CHECK(Hex(Edge({kResource, EdgeTypeId{0x0102}, ResourceId{0x03040506}})) == "0a0b0c0d010203040506");
+  CHECK(Hex(Edge({kResource, EdgeTypeId{0x0102}, ResourceId{0x03040506}})) ==
+        "0a0b0c0d010203040506");
   CHECK(Hex(EdgePrefix(kResource)) == "0a0b0c0d");
   CHECK(Hex(Incident(0x0102030405060708)) == "0102030405060708");
 }
@@ -69,7 +70,8 @@ TEST_CASE("keys read back what was written") {
   CHECK(ParseSubject(Subject({kResource, kBurst})) == SubjectKey{kResource, kBurst});
   CHECK(ParseEffect(Effect({kBurst, kOther})) == EffectKey{kBurst, kOther});
   CHECK(ParseMember(Member({5, kBurst})) == MemberKey{5, kBurst});
-  const ClosedEdgeKey closed{kResource, Direction::kIn, kTime, EdgeTypeId{9}, ResourceId{8}, kBeginning};
+  const ClosedEdgeKey closed{kResource,     Direction::kIn, kTime,
+                             EdgeTypeId{9}, ResourceId{8},  kBeginning};
   CHECK(ParseClosedEdge(ClosedEdge(closed)) == closed);
   const RevisionKey revision{kResource, kForever, kBeginning};
   CHECK(ParseRevision(Revision(revision)) == revision);
@@ -102,8 +104,8 @@ TEST_CASE("a key of another length is damage, not a key") {
 
 TEST_CASE("byte order is time order, before 1970 too") {
   std::vector<std::string> sorted;
-  for (const Timestamp t : {kBeginning, FromMicros(-256), FromMicros(-1), FromMicros(0), FromMicros(1),
-                            FromMicros(255), FromMicros(256), kForever}) {
+  for (const Timestamp t : {kBeginning, FromMicros(-256), FromMicros(-1), FromMicros(0),
+                            FromMicros(1), FromMicros(255), FromMicros(256), kForever}) {
     sorted.push_back(EpisodeFrom(t));
   }
   CHECK(std::is_sorted(sorted.begin(), sorted.end()));

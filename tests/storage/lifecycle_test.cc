@@ -15,8 +15,9 @@ TEST_CASE("buckets appear on demand within retention, and never outside") {
   CHECK(store->Buckets().empty());
 
   store->AdvanceDataClock(kT0);
-  const Times times = {kT0, kT0 - 24h, kT0 - 24h - Duration(1), kT0 + 2h, kT0 + 2h + Duration(1),
-                       kBeginning, kForever};
+  const Times times = {
+      kT0,        kT0 - 24h, kT0 - 24h - Duration(1), kT0 + 2h, kT0 + 2h + Duration(1),
+      kBeginning, kForever};
   auto session = MustBegin(store.get(), times);
   CHECK(session->BucketFor(kT0) != nullptr);
   CHECK(session->BucketFor(kT0 - 24h) != nullptr);
@@ -218,7 +219,8 @@ TEST_CASE("by size: the bucket of the clock stays, however large") {
   options.max_bytes = 64 << 10;
   auto store = MustOpen(dir.Sub("db"), options);
   std::string noise;
-  for (uint32_t i = 0, x = 1; i < (256 << 10); ++i) noise.push_back((x = x * 1664525 + 1013904223) >> 24);
+  for (uint32_t i = 0, x = 1; i < (256 << 10); ++i)
+    noise.push_back((x = x * 1664525 + 1013904223) >> 24);
   PutAt(store.get(), kT0 + 10min, "k", noise);
   REQUIRE(store->Flush().ok());
   CHECK(MustMaintain(store.get()).dropped.empty());

@@ -12,7 +12,9 @@ namespace {
 
 using absl::StatusCode;
 
-std::string Message(const absl::Status& s) { return std::string(s.message()); }
+std::string Message(const absl::Status& s) {
+  return std::string(s.message());
+}
 
 // Writes with plain RocksDB into `family` of what is in `path`, past the store.
 void PutRaw(const std::string& path, const std::string& family, const std::string& key,
@@ -24,7 +26,8 @@ void PutRaw(const std::string& path, const std::string& family, const std::strin
   if (!rocksdb::DB::ListColumnFamilies(options, path, &names).ok()) names = {"default"};
   if (std::find(names.begin(), names.end(), family) == names.end()) names.push_back(family);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (const std::string& name : names) descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  for (const std::string& name : names)
+    descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   REQUIRE(rocksdb::DB::Open(options, path, descriptors, &handles, &db).ok());
@@ -37,7 +40,9 @@ void PutRaw(const std::string& path, const std::string& family, const std::strin
   delete db;
 }
 
-void MakeStore(const std::string& path) { PutAt(MustOpen(path, SmallOptions()).get(), kT0, "k", "v"); }
+void MakeStore(const std::string& path) {
+  PutAt(MustOpen(path, SmallOptions()).get(), kT0, "k", "v");
+}
 
 TEST_CASE("a directory that holds something else is refused and left alone") {
   TempDir dir;
@@ -101,8 +106,8 @@ TEST_CASE("a newer format is refused, and the message says what to do") {
 
 TEST_CASE("damaged rows of the store's own are data loss, not a crash") {
   TempDir dir;
-  for (const std::string& key : {internal::FormatKey(), internal::ProgressKey(), internal::ExpiryKey(),
-                                 internal::BucketRowKey(kT0)}) {
+  for (const std::string& key : {internal::FormatKey(), internal::ProgressKey(),
+                                 internal::ExpiryKey(), internal::BucketRowKey(kT0)}) {
     INFO(key.substr(5));
     const std::string path = dir.Sub("db" + std::to_string(key.size()) + key.substr(5, 3));
     MakeStore(path);
@@ -135,7 +140,6 @@ TEST_CASE("a second owner in this process is refused, and named what to do") {
   PutAt(store.get(), kT0, "k2", "v");
   CHECK(store->Health().ok());
 }
-
 
 // The child makes system calls only, so that forking beside RocksDB's threads is safe.
 bool OwnerSeenByChild(const std::string& lock_file) {

@@ -20,8 +20,8 @@ constexpr RecordKind kKinds[] = {RecordKind::kEpisode, RecordKind::kFeed, Record
 constexpr Table kTables[] = {Table::kResource, Table::kEdge, Table::kMeta};
 
 struct ModelBucket {
-  Timestamp newest = kBeginning;                // largest row time put
-  std::map<std::string, std::string> rows;      // kind, scope, key -> value
+  Timestamp newest = kBeginning;            // largest row time put
+  std::map<std::string, std::string> rows;  // kind, scope, key -> value
 };
 
 // All that a reader may see at one moment.
@@ -52,14 +52,22 @@ class Run {
 
   void Step() {
     switch (Draw(20)) {
-      case 0: return AdvanceClock();
-      case 1: return Maintain();
-      case 2: return TakeSnapshot();
-      case 3: return CheckSnapshots();
-      case 4: return Draw(4) == 0 ? Cut() : Maintain();
-      case 5: return Draw(6) == 0 ? Reopen() : AdvanceClock();
-      case 6: return Draw(8) == 0 ? CrashInMaintenance() : Flush();
-      default: return Write();
+      case 0:
+        return AdvanceClock();
+      case 1:
+        return Maintain();
+      case 2:
+        return TakeSnapshot();
+      case 3:
+        return CheckSnapshots();
+      case 4:
+        return Draw(4) == 0 ? Cut() : Maintain();
+      case 5:
+        return Draw(6) == 0 ? Reopen() : AdvanceClock();
+      case 6:
+        return Draw(8) == 0 ? CrashInMaintenance() : Flush();
+      default:
+        return Write();
     }
   }
 
@@ -85,7 +93,9 @@ class Run {
     return hooks;
   }
 
-  uint64_t Draw(uint64_t below) { return std::uniform_int_distribution<uint64_t>(0, below - 1)(random_); }
+  uint64_t Draw(uint64_t below) {
+    return std::uniform_int_distribution<uint64_t>(0, below - 1)(random_);
+  }
   std::string DrawKey() { return "key" + std::to_string(Draw(12)); }
   template <typename T, size_t N>
   T Pick(const T (&from)[N]) {
@@ -95,13 +105,18 @@ class Run {
   Timestamp DrawTime() {
     const auto minutes = [](uint64_t m) { return std::chrono::minutes(m); };
     switch (Draw(10)) {
-      case 0: return store_->DataClock() - minutes(Draw(60 * 20));
-      case 1: return store_->DataClock() + minutes(Draw(60 * 4));
-      default: return store_->DataClock() - minutes(Draw(60 * 3));
+      case 0:
+        return store_->DataClock() - minutes(Draw(60 * 20));
+      case 1:
+        return store_->DataClock() + minutes(Draw(60 * 4));
+      default:
+        return store_->DataClock() - minutes(Draw(60 * 3));
     }
   }
 
-  void AdvanceClock() { store_->AdvanceDataClock(store_->DataClock() + std::chrono::minutes(Draw(90))); }
+  void AdvanceClock() {
+    store_->AdvanceDataClock(store_->DataClock() + std::chrono::minutes(Draw(90)));
+  }
 
   void Flush() { REQUIRE(store_->Flush().ok()); }
 
@@ -177,7 +192,8 @@ class Run {
       state_.buckets.erase(start);
       dropped_until_ = std::max(dropped_until_, ends.at(start));
     }
-    for (const BucketInfo& info : store_->Buckets()) CHECK(info.end > store_->DataClock() - kRetention);
+    for (const BucketInfo& info : store_->Buckets())
+      CHECK(info.end > store_->DataClock() - kRetention);
     CHECK(store_->OldestLive() >= dropped_until_);
   }
 

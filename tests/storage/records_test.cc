@@ -59,11 +59,18 @@ TEST_CASE("a struct decodes from exactly its own length, at any address") {
 
 TEST_CASE("the store's own rows keep their bytes") {
   using namespace internal;
-  CHECK(FormatKey() == std::string("\0\0\0\0\x01" "format", 11));
-  CHECK(ProgressKey() == std::string("\0\0\0\0\x01" "progress", 13));
-  CHECK(ExpiryKey() == std::string("\0\0\0\0\x01" "expiry", 11));
-  CHECK(BucketRowKey(FromMicros(1)) ==
-        std::string("\0\0\0\0\x01" "bucket/\x80\0\0\0\0\0\0\x01", 20));
+  CHECK(FormatKey() == std::string("\0\0\0\0\x01"
+                                   "format",
+                                   11));
+  CHECK(ProgressKey() == std::string("\0\0\0\0\x01"
+                                     "progress",
+                                     13));
+  CHECK(ExpiryKey() == std::string("\0\0\0\0\x01"
+                                   "expiry",
+                                   11));
+  CHECK(BucketRowKey(FromMicros(1)) == std::string("\0\0\0\0\x01"
+                                                   "bucket/\x80\0\0\0\0\0\0\x01",
+                                                   20));
   CHECK(BucketName(FromMicros(-3)) == "t@-3");
   CHECK(*StartOfName("t@1700006400000000") == kT0);
   CHECK_FALSE(StartOfName("t@").has_value());

@@ -84,7 +84,8 @@ inline MaintenanceReport MustMaintain(Store* store) {
 }
 
 // One row in the bucket of `t`; the data clock moves to t first.
-inline CommitInfo PutAt(Store* store, Timestamp t, const std::string& key, const std::string& value) {
+inline CommitInfo PutAt(Store* store, Timestamp t, const std::string& key,
+                        const std::string& value) {
   store->AdvanceDataClock(t);
   auto session = MustBegin(store, {t});
   const BucketPtr bucket = session->BucketFor(t);
