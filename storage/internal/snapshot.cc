@@ -74,14 +74,11 @@ absl::StatusOr<std::optional<std::string>> SnapshotImpl::GetRow(rocksdb::ColumnF
                                                                 absl::string_view whole_key) const {
   rocksdb::ReadOptions options;
   options.snapshot = pin_;
-  std::optional<std::string> value(std::in_place);
-  const rocksdb::Status s = (*db_)->Get(options, family, ToSlice(whole_key), &*value);
-  if (s.IsNotFound()) {
-    value.reset();
-    return value;
-  }
+  std::string value;
+  const rocksdb::Status s = (*db_)->Get(options, family, ToSlice(whole_key), &value);
+  if (s.IsNotFound()) return std::optional<std::string>();
   if (!s.ok()) return FromRocks(s, "read");
-  return value;
+  return std::optional<std::string>(std::move(value));
 }
 
 absl::StatusOr<std::optional<std::string>> SnapshotImpl::Get(ScopeId scope, Table table,
