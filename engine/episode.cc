@@ -64,6 +64,7 @@ void EpisodeRecord::AddPoint(Timestamp t, uint64_t delivery_hash, int64_t source
 }
 
 void EpisodeRecord::Merge(const EpisodeRecord& o) {
+  if (event_id.empty()) event_id = o.event_id;
   earliest = std::min(earliest, o.earliest);
   if (o.onset < onset) time_source = o.time_source;
   onset = std::min(onset, o.onset);

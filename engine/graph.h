@@ -96,7 +96,7 @@ struct Burst {
   Timestamp earliest;
   Timestamp end;              // kForever while it holds
   UidTag uid;
-  uint64_t named = 0;         // StableHash of the object its message names, 0: none (see findings)
+  ResourceId blamed;          // the object its message names as missing, exhausted or refusing
   std::vector<CauseLink> causes;  // best first, at most 5
 
   bool open() const { return end == kForever; }

@@ -270,13 +270,13 @@ absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row) {
   return out;
 }
 
-std::string EncodeEdge(const EdgeRow& row) {
+std::string EncodeEdge(const Claims& claims) {
   fb::EdgeT t;
-  t.flags = row.flags;
-  for (const auto& [asserter, intervals] : row.claims) {
+  for (const auto& [asserter, claim] : claims) {
     auto c = std::make_unique<fb::ClaimT>();
     c->asserter = asserter;
-    for (const Interval& i : intervals) {
+    c->flags = claim.flags;
+    for (const Interval& i : claim.intervals) {
       c->intervals.push_back(Us(i.from));
       c->intervals.push_back(Us(i.to));
     }
@@ -285,12 +285,11 @@ std::string EncodeEdge(const EdgeRow& row) {
   return Pack<fb::Edge>(t);
 }
 
-absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row) {
+absl::StatusOr<Claims> DecodeEdge(absl::string_view row) {
   auto t = Unpack<fb::Edge>(row);
   if (!t.ok()) return t.status();
-  EdgeRow out;
-  out.flags = t->flags;
-  for (const auto& c : t->claims) out.claims[c->asserter] = Pairs(c->intervals);
+  Claims out;
+  for (const auto& c : t->claims) out[c->asserter] = {Pairs(c->intervals), c->flags};
   return out;
 }
 

@@ -51,12 +51,9 @@ struct ResourceRow {
 };
 absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row);
 
-struct EdgeRow {
-  std::map<uint64_t, std::vector<Interval>> claims;  // by asserter
-  uint16_t flags = 0;
-};
-std::string EncodeEdge(const EdgeRow& row);
-absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row);
+using Claims = std::map<uint64_t, EdgeClaim>;  // by asserter
+std::string EncodeEdge(const Claims& claims);
+absl::StatusOr<Claims> DecodeEdge(absl::string_view row);
 
 std::string EncodeScope(const std::string& tenant, const std::string& cluster);
 absl::StatusOr<std::pair<std::string, std::string>> DecodeScope(absl::string_view row);

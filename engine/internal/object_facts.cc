@@ -42,6 +42,7 @@ class Deriver {
     Owners();
     for (const EdgePath& rule : rules_.edge_paths()) ByPath(rule);
     ScrapedByTarget();
+    Limits();
     Selector();
     Hosts();
     if (object_.kind == "Pod") PodStatus();
@@ -142,6 +143,13 @@ class Deriver {
       AddSignal("target", SignalPlace::kCondition, "", "TargetDown",
                 absl::StrCat("PromTarget/Up=False ", ValueAt(fields_, "lastError")), true, std::nullopt);
     }
+  }
+
+  // What a namespace is held to.
+  void Limits() {
+    const ObjectRef ns{"", true, "Namespace", "", object_.ns, ""};
+    if (object_.kind == "ResourceQuota") Add("HAS_QUOTA", ns, true, 0);
+    if (object_.kind == "LimitRange") Add("HAS_LIMITS", ns, true, 0);
   }
 
   void Selector() {

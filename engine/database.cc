@@ -1,0 +1,234 @@
+#include "engine/database.h"
+
+#include <chrono>
+#include <fstream>
+#include <random>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "engine/internal/identity.h"
+#include "engine/internal/view_impl.h"
+#include "engine/internal/writer.h"
+#include "storage/store.h"
+
+namespace kg {
+namespace {
+
+Timestamp SystemNow() {
+  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+}
+
+storage::StoreOptions StoreOptionsFrom(const DatabaseOptions& o) {
+  storage::StoreOptions s;
+  s.read_only = o.read_only;
+  s.create_if_missing = o.create_if_missing;
+  s.retention = o.retention;
+  s.max_bytes = o.max_bytes;
+  s.block_cache_bytes = o.block_cache_bytes;
+  s.write_buffer_bytes = o.write_buffer_bytes;
+  s.sync = o.sync;
+  s.rocksdb_options = o.rocksdb_options;
+  return s;
+}
+
+const char* StateName(storage::BucketState s) {
+  switch (s) {
+    case storage::BucketState::kPreCreated: return "pre-created";
+    case storage::BucketState::kOpen: return "open";
+    case storage::BucketState::kSealed: return "sealed";
+    case storage::BucketState::kExpiring: return "expiring";
+    case storage::BucketState::kDropped: return "dropped";
+  }
+  return "unknown";
+}
+
+constexpr char kMacKeyRow[] = "mac/current";
+
+class DatabaseImpl : public Database {
+ public:
+  DatabaseImpl(DatabaseOptions options, std::shared_ptr<const RuleBook> rules,
+               std::unique_ptr<storage::Store> store)
+      : options_(std::move(options)),
+        rules_(std::move(rules)),
+        store_(std::move(store)),
+        identity_(std::make_shared<Identity>(*rules_, options_.default_tenant, options_.default_cluster)),
+        writer_(store_.get(), rules_.get(), identity_.get(), options_) {}
+
+  absl::Status Init() {
+    absl::MutexLock lock(&write_mutex_);
+    if (auto status = EnsureMacKey(); !status.ok()) return status;
+    if (auto status = writer_.Restore(); !status.ok()) return status;
+    Publish();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<ApplyResult> Apply(Batch batch) override {
+    if (options_.read_only) return absl::FailedPreconditionError("the database is open for reading only");
+    Request request{std::move(batch), {}, absl::OkStatus(), false};
+    {
+      absl::MutexLock lock(&queue_mutex_);
+      queue_.push_back(&request);
+    }
+    // Whoever gets the writer serves all that wait: many callers, one synced commit.
+    absl::MutexLock write(&write_mutex_);
+    if (!request.done) Serve();
+    if (!request.status.ok()) return request.status;
+    return request.result;
+  }
+
+  absl::Status Settle() override {
+    if (options_.read_only) return absl::OkStatus();
+    absl::MutexLock lock(&write_mutex_);
+    writer_.Begin();
+    auto sequence = writer_.Commit(true);
+    if (!sequence.ok()) return sequence.status();
+    Publish();
+    return absl::OkStatus();
+  }
+
+  absl::Status Maintain() override {
+    if (options_.read_only) return absl::OkStatus();
+    absl::MutexLock lock(&write_mutex_);
+    return store_->Maintain().status();
+  }
+
+  std::shared_ptr<const View> GetView(Timestamp as_of) const override {
+    absl::ReaderMutexLock lock(&published_mutex_);
+    const Timestamp at = as_of == kForever ? published_.clock : as_of;
+    return std::make_shared<ViewImpl>(published_, at, rules_, identity_);
+  }
+
+  std::shared_ptr<const RuleBook> rules() const override { return rules_; }
+  std::pair<std::string, std::string> MacKey() const override { return mac_key_; }
+
+  std::optional<SourcePosition> Position(const std::string& source, int partition) const override {
+    absl::MutexLock lock(&write_mutex_);
+    return writer_.Position(source, partition);
+  }
+
+  absl::StatusOr<DatabaseStats> Stats() const override {
+    DatabaseStats s;
+    Published p;
+    {
+      absl::ReaderMutexLock lock(&published_mutex_);
+      p = published_;
+    }
+    for (const ScopeInfo& scope : identity_->scopes()) s.scopes.push_back({scope.id, scope.tenant, scope.cluster});
+    for (uint32_t i = 1; i < p.graph->end_id(); ++i) {
+      const Node* node = p.graph->Find(ResourceId(i));
+      if (node == nullptr || node->name == nullptr) continue;
+      if (node->incarnations.empty()) {
+        ++s.stubs;
+      } else {
+        ++(node->AliveAt(p.clock) != nullptr ? s.resources : s.resources_deleted);
+      }
+    }
+    s.edges_open = p.edges_open;
+    s.episodes = p.episodes;
+    s.links = p.links;
+    s.dead_letters = p.dead_letters;
+    for (const storage::BucketInfo& b : store_->Buckets()) s.buckets.push_back({b.start, b.end, StateName(b.state), b.bytes});
+    s.disk_bytes = store_->DiskBytes();
+    s.data_clock = p.clock;
+    s.oldest = p.oldest;
+    absl::MutexLock lock(&write_mutex_);
+    s.positions = writer_.Positions();
+    return s;
+  }
+
+  absl::Status Health() const override { return store_->Health(); }
+
+  absl::StatusOr<std::string> CanonicalDump() const override {
+    absl::MutexLock lock(&write_mutex_);
+    return writer_.CanonicalDump();
+  }
+
+ private:
+  struct Request {
+    Batch batch;
+    ApplyResult result;
+    absl::Status status;
+    bool done;
+  };
+
+  void Serve() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    std::vector<Request*> requests;
+    {
+      absl::MutexLock lock(&queue_mutex_);
+      requests.swap(queue_);
+    }
+    writer_.Begin();
+    for (Request* r : requests) r->result = writer_.Fold(std::move(r->batch));
+    auto sequence = writer_.Commit(false);
+    for (Request* r : requests) {
+      r->status = sequence.status();
+      if (sequence.ok()) r->result.sequence = *sequence;
+      r->done = true;
+    }
+    if (!sequence.ok()) return;
+    Publish();
+    if (++applies_ % 64 == 0) store_->Maintain().status().IgnoreError();
+  }
+
+  void Publish() {
+    absl::MutexLock lock(&published_mutex_);
+    published_ = writer_.published();
+  }
+
+  absl::Status EnsureMacKey() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    auto row = store_->GetSnapshot()->Get(ScopeId(0), storage::Table::kSystem, kMacKeyRow);
+    if (!row.ok()) return row.status();
+    if (row->has_value()) {
+      const size_t colon = (*row)->find(':');
+      if (colon == std::string::npos) return absl::DataLossError("the MAC key row is damaged");
+      mac_key_ = {(*row)->substr(0, colon), (*row)->substr(colon + 1)};
+      return absl::OkStatus();
+    }
+    if (options_.read_only) return absl::OkStatus();
+    std::string secret(32, '\0');
+    std::ifstream random("/dev/urandom", std::ios::binary);
+    if (!random.read(secret.data(), static_cast<std::streamsize>(secret.size()))) {
+      return absl::InternalError("can't read /dev/urandom for a MAC key");
+    }
+    mac_key_ = {absl::BytesToHexString(secret.substr(0, 4)), secret};
+    auto session = store_->BeginWrite({});
+    if (!session.ok()) return session.status();
+    (*session)->Put(ScopeId(0), storage::Table::kSystem, kMacKeyRow, absl::StrCat(mac_key_.first, ":", secret));
+    return (*session)->Commit().status();
+  }
+
+  // Constant after construction.
+  const DatabaseOptions options_;
+  const std::shared_ptr<const RuleBook> rules_;
+  const std::unique_ptr<storage::Store> store_;      // its own synchronisation
+  const std::shared_ptr<Identity> identity_;         // its own synchronisation
+  std::pair<std::string, std::string> mac_key_;      // constant after Init
+
+  mutable absl::Mutex write_mutex_;
+  Writer writer_ ABSL_GUARDED_BY(write_mutex_);
+  uint64_t applies_ ABSL_GUARDED_BY(write_mutex_) = 0;
+
+  absl::Mutex queue_mutex_ ABSL_ACQUIRED_AFTER(write_mutex_);
+  std::vector<Request*> queue_ ABSL_GUARDED_BY(queue_mutex_);
+
+  mutable absl::Mutex published_mutex_;
+  Published published_ ABSL_GUARDED_BY(published_mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path, const DatabaseOptions& options) {
+  DatabaseOptions o = options;
+  if (!o.now) o.now = SystemNow;
+  auto rules = RuleBook::Load(o.rules_dir);
+  if (!rules.ok()) return rules.status();
+  auto store = storage::Store::Open(path, StoreOptionsFrom(o));
+  if (!store.ok()) return store.status();
+  auto database = std::make_unique<DatabaseImpl>(std::move(o), *std::move(rules), *std::move(store));
+  if (auto status = database->Init(); !status.ok()) return status;
+  return database;
+}
+
+}  // namespace kg

@@ -1,0 +1,287 @@
+#include "engine/internal/link.h"
+
+#include <algorithm>
+#include <cmath>
+#include <queue>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+
+namespace kg {
+namespace {
+
+using storage::keys::Direction;
+
+constexpr int kMaxHops = 3;
+constexpr size_t kMaxVisited = 2000;          // slots a search looks at
+constexpr size_t kMaxCandidatesPerSlot = 64;  // bursts of one slot, newest first
+constexpr Duration kSameEmitter = 2s;         // clock skew and truncation within one object
+constexpr Duration kOtherEmitter = 10s;
+constexpr Duration kEdgeMemory = 1h;          // an edge that ended so long ago still carries a cause
+
+struct Step {
+  ResourceId slot;
+  double cost = 0;
+  int hops = 0;
+  bool went_up = false;      // from a child to its owner
+  Interval valid;            // when every edge so far was there
+  PathKind kind = PathKind::kSelf;
+  int parent = -1;           // index into the list of steps
+  EdgeTypeId edge;
+  bool against = false;      // the edge points from this slot to its parent
+};
+
+// The more telling of two kinds names the path.
+PathKind MoreTelling(PathKind a, PathKind b) {
+  auto rank = [](PathKind k) {
+    switch (k) {
+      case PathKind::kSelf: return 0;
+      case PathKind::kOwner: return 1;
+      case PathKind::kOther: return 2;
+      case PathKind::kService: return 3;
+      case PathKind::kScaling: return 4;
+      case PathKind::kNamespace: return 5;
+      case PathKind::kConfig: return 6;
+      case PathKind::kNode: return 7;
+      case PathKind::kStorage: return 8;
+      case PathKind::kDns: return 9;
+      case PathKind::kCalls: return 10;
+    }
+    return 0;
+  };
+  return rank(a) >= rank(b) ? a : b;
+}
+
+class Search {
+ public:
+  Search(const Graph& graph, const RuleBook& rules, const ImplicitEdges& implicit, const Burst& effect)
+      : graph_(graph), rules_(rules), implicit_(implicit), effect_(effect),
+        controls_(rules.EdgeTypeByName("CONTROLS")),
+        look_back_(rules.MaxLookBack(effect.cls)) {}
+
+  std::vector<CauseLink> Run(uint64_t* looked_at) {
+    Walk();
+    for (size_t i = 0; i < steps_.size(); ++i) Candidates(i);
+    *looked_at += looked_at_;
+    std::sort(found_.begin(), found_.end(), [this](const CauseLink& a, const CauseLink& b) {
+      return Better(a, b);
+    });
+    std::vector<CauseLink> out;
+    for (CauseLink& l : found_) {
+      const bool taken = std::any_of(out.begin(), out.end(), [&](const CauseLink& o) {
+        return o.cause_resource == l.cause_resource && o.cause_class == l.cause_class;
+      });
+      if (!taken) out.push_back(std::move(l));
+      if (out.size() == kMaxCauses) break;
+    }
+    return out;
+  }
+
+ private:
+  void Walk() {
+    const Node* subject = graph_.Find(effect_.resource);
+    if (subject == nullptr) return;
+    steps_.push_back({effect_.resource, 0, 0, false, {kBeginning, kForever}, PathKind::kSelf, -1, {}, false});
+    best_[effect_.resource] = 0;
+    using Entry = std::pair<double, int>;
+    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue;
+    queue.push({0, 0});
+    while (!queue.empty() && steps_.size() < kMaxVisited) {
+      const auto [cost, index] = queue.top();
+      queue.pop();
+      const Step step = steps_[index];
+      if (cost > best_[step.slot] + 1e-9 || step.hops == kMaxHops) continue;
+      Expand(index, [&](int next) { queue.push({steps_[next].cost, next}); });
+    }
+  }
+
+  template <typename Push>
+  void Expand(int index, Push&& push) {
+    const Step from = steps_[index];
+    const Node* node = graph_.Find(from.slot);
+    if (node == nullptr) return;
+    const Timestamp until = effect_.key.onset + kOtherEmitter;
+    const Timestamp since = effect_.key.onset - std::min<Duration>(kEdgeMemory, look_back_);
+    auto visit = [&](Direction direction) {
+      auto edge = [&](uint32_t other, uint16_t type, Interval valid) {
+        if (valid.from <= until && valid.to > since) Take(index, ResourceId(other), EdgeTypeId(type), direction, valid, push);
+        return steps_.size() < kMaxVisited;
+      };
+      const bool out = direction == Direction::kOut;
+      (out ? node->out : node->in).ForEach([&](const OpenEdge& e) {
+        return edge(e.other, e.type, {e.from, kForever});
+      });
+      (out ? node->out_closed : node->in_closed).ForEach([&](const ClosedEdge& e) {
+        return edge(e.other, e.type, {e.from, e.to});
+      });
+    };
+    visit(Direction::kOut);
+    visit(Direction::kIn);
+    if (from.hops > 0 || node->name == nullptr) return;
+    for (const ImplicitEdges::Edge& e : implicit_.From(from.slot, *node->name, effect_.cls)) {
+      Take(index, e.to, e.type, Direction::kOut, {kBeginning, kForever}, push);
+    }
+  }
+
+  template <typename Push>
+  void Take(int index, ResourceId other, EdgeTypeId type, Direction direction, Interval valid, Push& push) {
+    const EdgeTypeInfo& info = rules_.EdgeType(type);
+    const bool out = direction == Direction::kOut;
+    const bool carries = info.travels == Travels::kBoth ||
+                         info.travels == (out ? Travels::kToFrom : Travels::kFromTo);
+    if (!carries) return;
+    if (!info.only_effects.empty() &&
+        std::find(info.only_effects.begin(), info.only_effects.end(), effect_.cls) == info.only_effects.end()) {
+      return;
+    }
+    const Step& from = steps_[index];
+    const bool up = type == controls_ && !out;    // to the owner
+    const bool down = type == controls_ && out;   // to a child
+    if (down && from.went_up) return;
+    Step next{other, from.cost + info.hop_cost, from.hops + 1, from.went_up || up,
+              {std::max(from.valid.from, valid.from), std::min(from.valid.to, valid.to)},
+              MoreTelling(from.kind, info.path), index, type, out};
+    if (next.valid.empty()) return;
+    auto [it, fresh] = best_.try_emplace(other, next.cost);
+    if (!fresh && it->second <= next.cost + 1e-9) return;
+    it->second = next.cost;
+    steps_.push_back(next);
+    push(static_cast<int>(steps_.size()) - 1);
+  }
+
+  void Candidates(size_t index) {
+    const Step& step = steps_[index];
+    if (step.cost > best_[step.slot] + 1e-9) return;  // a cheaper path was found later
+    const Node* node = graph_.Find(step.slot);
+    if (node == nullptr) return;
+    const Duration tolerance = index == 0 ? kSameEmitter : kOtherEmitter;
+    const EpisodeKey until{effect_.key.onset + std::max<Duration>(tolerance, 1h), EpisodeHash(0)};
+    const Timestamp since = effect_.earliest - look_back_;
+    size_t seen = 0;
+    node->bursts.ForEachBefore(until, [&](const BurstPtr& b) {
+      // Long ago begun ones count while they hold, so the search can't stop at `since` alone.
+      if (b->key.onset < since && b->end < since) return ++seen < kMaxCandidatesPerSlot;
+      ++looked_at_;
+      Score(step, index, *b, tolerance);
+      return ++seen < kMaxCandidatesPerSlot;
+    });
+  }
+
+  void Score(const Step& step, size_t index, const Burst& cause, Duration tolerance) {
+    if (cause.key == effect_.key && cause.resource == effect_.resource) return;
+    if (cause.cls == effect_.cls && cause.resource == effect_.resource) return;
+    if (cause.earliest > effect_.key.onset + tolerance) return;
+    if (cause.category != Category::kChange &&
+        std::make_pair(OrderTime(rules_, cause), cause.key) >=
+            std::make_pair(OrderTime(rules_, effect_), effect_.key)) {
+      return;
+    }
+    if (cause.earliest >= step.valid.to) return;
+    const PairPrior prior = rules_.Prior(cause.cls, effect_.cls, step.kind);
+    if (prior.prior <= 0) return;
+    CauseLink link;
+    link.temporal = LagLikelihood(prior, effect_.earliest - cause.key.onset - tolerance,
+                                  effect_.key.onset - cause.earliest);
+    if (link.temporal <= 0) return;
+    link.cause = cause.key;
+    link.cause_resource = cause.resource;
+    link.cause_class = cause.cls;
+    link.distance = 1.0 / (1.0 + step.cost);
+    link.domain = prior.prior;
+    link.confidence = 0.3 * link.temporal + 0.3 * link.distance + 0.4 * link.domain;
+    link.prior_row = prior.row;
+    link.path_kind = step.kind;
+    for (int i = static_cast<int>(index); i >= 0; i = steps_[i].parent) {
+      link.path.push_back(steps_[i].slot);
+      if (steps_[i].parent >= 0) {
+        link.types.push_back(steps_[i].edge);
+        link.against_arrow.push_back(steps_[i].against);
+      }
+    }
+    found_.push_back(std::move(link));
+    category_[{found_.back().cause, found_.back().cause_resource.value}] = cause.category;
+  }
+
+  // Grouping links first, then confidence; among equals the change before the state before the symptom,
+  // the earlier, then by name.
+  bool Better(const CauseLink& a, const CauseLink& b) const {
+    if (Groups(a) != Groups(b)) return Groups(a);
+    if (std::abs(a.confidence - b.confidence) > 1e-9) return a.confidence > b.confidence;
+    const Category ca = category_.at({a.cause, a.cause_resource.value});
+    const Category cb = category_.at({b.cause, b.cause_resource.value});
+    if (ca != cb) return ca < cb;
+    if (a.cause.onset != b.cause.onset) return a.cause.onset < b.cause.onset;
+    const Node* na = graph_.Find(a.cause_resource);
+    const Node* nb = graph_.Find(b.cause_resource);
+    if (*na->name != *nb->name) return *na->name < *nb->name;
+    return a.cause.hash < b.cause.hash;
+  }
+
+  const Graph& graph_;
+  const RuleBook& rules_;
+  const ImplicitEdges& implicit_;
+  const Burst& effect_;
+  const EdgeTypeId controls_;
+  const Duration look_back_;
+  std::vector<Step> steps_;
+  absl::flat_hash_map<ResourceId, double> best_;
+  std::vector<CauseLink> found_;
+  absl::flat_hash_map<std::pair<EpisodeKey, uint32_t>, Category> category_;
+  uint64_t looked_at_ = 0;
+};
+
+}  // namespace
+
+bool Groups(const CauseLink& link) {
+  return link.confidence >= kGroupConfidence && link.domain >= kGroupDomain;
+}
+
+Timestamp OrderTime(const RuleBook& rules, const Burst& b) {
+  // A step of precedence is worth 100 ms: enough to order what one second's truncation has mixed up,
+  // at most 10 s, what clocks of different emitters may differ by.
+  const int precedence = std::clamp(rules.Class(b.cls).precedence, 0, 100);
+  return b.key.onset + std::chrono::milliseconds(100) * precedence;
+}
+
+double LagLikelihood(const PairPrior& prior, Duration low, Duration high) {
+  if (high < prior.lag_min || low > prior.lag_max) return 0;
+  const Duration best = std::max(low, prior.lag_min);
+  if (best <= prior.lag_typical) return 1;
+  const double span = static_cast<double>((prior.lag_max - prior.lag_typical).count());
+  if (span <= 0) return 1;
+  return 1 - 0.8 * static_cast<double>((best - prior.lag_typical).count()) / span;
+}
+
+std::vector<CauseLink> FindCauses(const Graph& graph, const RuleBook& rules,
+                                  const ImplicitEdges& implicit, const Burst& effect,
+                                  uint64_t* looked_at) {
+  return Search(graph, rules, implicit, effect).Run(looked_at);
+}
+
+std::vector<ResourceId> Reach(const Graph& graph, const RuleBook& rules,
+                              const std::vector<ResourceId>& from, size_t limit) {
+  std::vector<ResourceId> out = from;
+  absl::flat_hash_set<ResourceId> seen(from.begin(), from.end());
+  size_t done = 0;
+  for (int hop = 0; hop < kMaxHops; ++hop) {
+    const size_t level_end = out.size();
+    for (; done < level_end && out.size() < limit; ++done) {
+      const Node* node = graph.Find(out[done]);
+      if (node == nullptr) continue;
+      auto take = [&](uint32_t other, uint16_t type, Travels way) {
+        const Travels travels = rules.EdgeType(EdgeTypeId(type)).travels;
+        if (travels != Travels::kBoth && travels != way) return true;
+        if (seen.insert(ResourceId(other)).second) out.push_back(ResourceId(other));
+        return out.size() < limit;
+      };
+      node->out.ForEach([&](const OpenEdge& e) { return take(e.other, e.type, Travels::kFromTo); });
+      node->in.ForEach([&](const OpenEdge& e) { return take(e.other, e.type, Travels::kToFrom); });
+      node->out_closed.ForEach([&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kFromTo); });
+      node->in_closed.ForEach([&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kToFrom); });
+    }
+    done = level_end;
+  }
+  return out;
+}
+
+}  // namespace kg

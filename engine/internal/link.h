@@ -1,0 +1,55 @@
+#pragma once
+
+#include <vector>
+
+#include "engine/graph.h"
+#include "engine/rules.h"
+
+// Which earlier bursts may have caused a burst: a pure function of the graph.
+
+namespace kg {
+
+// Neighbours that no stored edge gives: the namespace an object is in, the cluster's DNS. Each is used
+// only by the effects that its edge type names.
+class ImplicitEdges {
+ public:
+  struct Edge {
+    EdgeTypeId type;
+    ResourceId to;
+  };
+  virtual ~ImplicitEdges() = default;
+  // What `from` depends on besides its edges, for an effect of this class.
+  virtual std::vector<Edge> From(ResourceId from, const SlotName& name, ClassId effect) const = 0;
+};
+
+// POTENTIAL_CAUSE links store at most this many causes of one effect.
+inline constexpr size_t kMaxCauses = 5;
+// Links below either do not group bursts into incidents and make no root cause.
+inline constexpr double kGroupConfidence = 0.5;
+inline constexpr double kGroupDomain = 0.35;
+
+// True when `link` may join its burst to a tree.
+bool Groups(const CauseLink& link);
+
+// At most kMaxCauses, each of another (resource, class), best first.
+//
+// Found on the same object or by a walk of at most three edges against the way failure travels, over
+// edges valid between cause and effect; going up to an owner and down again to its other children is
+// no path. `looked_at` counts the candidate bursts scored.
+std::vector<CauseLink> FindCauses(const Graph& graph, const RuleBook& rules,
+                                  const ImplicitEdges& implicit, const Burst& effect,
+                                  uint64_t* looked_at);
+
+// The slots that a failure of `from` can reach in at most three edges, `from` included; at most `limit`.
+std::vector<ResourceId> Reach(const Graph& graph, const RuleBook& rules,
+                              const std::vector<ResourceId>& from, size_t limit);
+
+// Order among simultaneous bursts: when `b` can be taken to have begun, the later the more it is a
+// consequence by its class.
+Timestamp OrderTime(const RuleBook& rules, const Burst& b);
+
+// How likely a lag in [low, high] is under `prior`: 1 up to the typical lag, falling to 0.2 at the
+// largest, 0 beyond (ecosystem's lag windows). The best of the interval counts.
+double LagLikelihood(const PairPrior& prior, Duration low, Duration high);
+
+}  // namespace kg

@@ -1,0 +1,459 @@
+#include "engine/internal/writer.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/match.h"
+
+namespace kg {
+namespace {
+
+constexpr size_t kMaxProblems = 5;
+
+Severity FromName(absl::string_view named, Severity otherwise) {
+  if (named == "FATAL" || named == "CRITICAL" || named == "PAGE") return Severity::kFatal;
+  if (named == "ERROR") return Severity::kError;
+  if (named == "WARNING" || named == "WARN") return Severity::kWarning;
+  if (named == "INFO" || named == "NORMAL" || named == "DEBUG" || named == "NONE") return Severity::kInfo;
+  return otherwise;
+}
+
+}  // namespace
+
+Writer::Writer(storage::Store* store, const RuleBook* rules, Identity* identity, DatabaseOptions options)
+    : store_(store), rules_(*rules), identity_(identity), options_(std::move(options)) {
+  slots_.push_back(nullptr);
+}
+
+void Writer::Begin() {
+  graph_ = std::make_unique<GraphBuilder>(published_.graph);
+  touched_slots_.clear();
+  touched_edges_.clear();
+  docs_.clear();
+  spans_before_.clear();
+  joins_.clear();
+  template_joins_.clear();
+  dirty_.clear();
+  removed_bursts_.clear();
+  moved_.clear();
+  old_end_.clear();
+  ops_.clear();
+  incidents_ = published_.incidents;
+  wants_commit_ = false;
+}
+
+ApplyResult Writer::Fold(Batch&& batch) {
+  ApplyResult result;
+  for (Mutation& m : batch.mutations) {
+    std::visit([&](auto& r) { Handle(std::move(r), &result); }, m);
+  }
+  for (const DeadLetter& d : batch.dead_letters) {
+    AddDeadLetter(identity_->ScopeFor(d.scope), d);
+    ++result.dead_letters;
+  }
+  for (const SourcePosition& p : batch.positions) {
+    positions_[{p.source, p.partition}] = p;
+    std::string key = absl::StrCat("p", p.source);
+    storage::keys::AppendU32(&key, static_cast<uint32_t>(p.partition));
+    // Rides along with the next real write: a position alone is worth no commit.
+    PutTable(storage::Table::kMeta, ScopeId(0), std::move(key), records::EncodePosition(p));
+  }
+  return result;
+}
+
+// Far-future records can't move the clock; they wait as dead letters for someone to look at a clock.
+bool Writer::Refuse(Timestamp at, const char* field, const ScopeName& scope, ApplyResult* result) {
+  if (at <= options_.now() + options_.future_tolerance) {
+    if (at > clock_) clock_ = at;
+    return false;
+  }
+  DeadLetter d;
+  d.reason = absl::StrCat(field, " lies in the future (", ToMicros(at) / 1'000'000,
+                          " s since 1970); check the sender's clock");
+  d.at = options_.now();
+  d.source = "apply";
+  AddDeadLetter(identity_->ScopeFor(scope), d);
+  ++result->refused;
+  ++result->dead_letters;
+  if (result->problems.size() < kMaxProblems) result->problems.push_back(d.reason);
+  return true;
+}
+
+void Writer::AddDeadLetter(ScopeId scope, const DeadLetter& letter) {
+  const auto key = storage::keys::Hash128Of(
+      absl::StrCat(letter.source, "\n", letter.position, "\n", letter.reason, "\n", letter.excerpt));
+  RowOp op;
+  op.in_table = false;
+  op.bucket_time = clock_ == kBeginning ? letter.at : clock_;
+  op.kind = storage::RecordKind::kDeadLetter;
+  op.scope = scope;
+  op.key = storage::keys::EventId(key);
+  op.value = records::EncodeDeadLetter(letter);
+  ops_.push_back(std::move(op));
+  ++dead_letters_;
+  wants_commit_ = true;
+}
+
+void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
+  if (Refuse(r.at, "the object's time of observation", r.scope, result)) return;
+  const ScopeId scope = identity_->ScopeFor(r.scope);
+  r.ref = Canonical(rules_, std::move(r.ref));
+  const ResourceId id = ResolveRef(scope, r.ref);
+  if (id.value == 0) return;
+  Slot& slot = SlotFor(id);
+  const std::string& uid = r.ref.uid;
+
+  if (r.presence == Presence::kPresent && r.shape != ObjectShape::kBare) {
+    const uint64_t hash = storage::keys::StableHash(CanonicalBytes(r.fields));
+    // The common case, a refresh of what is known, must stay cheap: nothing is derived again.
+    auto life = slot.lives.find(uid);
+    const bool known_life = life != slot.lives.end() && !uid.empty() &&
+                            life->second.first_seen <= r.at && slot.deletions.empty() &&
+                            life->second.created == r.created.value_or(kBeginning) &&
+                            life->second.deleting == r.deleting.value_or(kForever) &&
+                            life->second.deleted == kForever;
+    if (known_life) {
+      Lane& lane = slot.LaneFor(uid, r.shape);
+      const auto& stretches = lane.seen.stretches();
+      if (!stretches.empty() && stretches.back().state == hash && r.at >= stretches.back().first) {
+        lane.seen.Insert(r.at, hash, r.generation, clock_);
+        life->second.last_seen = std::max(life->second.last_seen, r.at);
+        unconfirmed_.insert(id);
+        ++result->unchanged;
+        return;
+      }
+    }
+    Touch(slot);
+    Life& l = slot.lives[uid];
+    if (r.created.has_value()) l.created = l.created == kBeginning ? *r.created : std::min(l.created, *r.created);
+    if (r.deleting.has_value()) l.deleting = std::min(l.deleting, *r.deleting);
+    l.first_seen = std::min(l.first_seen, r.at);
+    l.last_seen = std::max(l.last_seen, r.at);
+    if (uid.empty()) {
+      slot.named_first = std::min(slot.named_first, r.created.value_or(r.at));
+      slot.named_last = std::max(slot.named_last, r.at);
+    }
+    Lane& lane = slot.LaneFor(uid, r.shape);
+    const auto outcome = lane.seen.Insert(r.at, hash, r.generation, clock_);
+    LearnState(slot, hash, std::move(r.fields));
+    auto& managed = lane.managed[hash];
+    for (const ManagedStamp& m : r.managed) {
+      const bool have = std::any_of(managed.begin(), managed.end(), [&](const ManagedStamp& o) {
+        return o.manager == m.manager && o.time == m.time;
+      });
+      if (!have) managed.push_back(m);
+    }
+    outcome == StretchList::Outcome::kNothing ? ++result->unchanged : ++result->applied;
+    return;
+  }
+
+  Touch(slot);
+  ++result->applied;
+  if (uid.empty()) {
+    auto at = std::lower_bound(slot.deletions.begin(), slot.deletions.end(), r.at);
+    if (at == slot.deletions.end() || *at != r.at) slot.deletions.insert(at, r.at);
+    return;
+  }
+  Life& l = slot.lives[uid];
+  if (r.created.has_value()) l.created = l.created == kBeginning ? *r.created : std::min(l.created, *r.created);
+  l.deleted = std::min(l.deleted, r.at);
+  if (r.shape != ObjectShape::kBare && !r.fields.empty()) {
+    // A watch's last frame carries the last state as well.
+    const uint64_t hash = storage::keys::StableHash(CanonicalBytes(r.fields));
+    l.first_seen = std::min(l.first_seen, r.at);
+    l.last_seen = std::max(l.last_seen, r.at);
+    Lane& lane = slot.LaneFor(uid, r.shape);
+    lane.seen.Insert(r.at, hash, r.generation, clock_);
+    LearnState(slot, hash, std::move(r.fields));
+  }
+}
+
+void Writer::Handle(EdgeRecord&& r, ApplyResult* result) {
+  if (Refuse(r.at, "the edge's time", r.scope, result)) return;
+  FoldTopology(r, result);
+}
+
+void Writer::Handle(EventRecord&& r, ApplyResult* result) {
+  if (Refuse(r.last, "the event's time", r.scope, result)) return;
+  if (r.first > r.last) std::swap(r.first, r.last);
+  const ScopeId scope = identity_->ScopeFor(r.scope);
+  r.subject = Canonical(rules_, std::move(r.subject));
+  const ResourceId id = ResolveRef(scope, r.subject);
+  EpisodeRecord rec;
+  rec.scope = scope;
+  rec.resource = id;
+  rec.event_id = r.event_id;
+  rec.other_ids = std::move(r.other_ids);
+  rec.etype = r.etype;
+  rec.reason = std::move(r.reason);
+  rec.message = std::move(r.message);
+  rec.container = std::move(r.container);
+  rec.emitter = std::move(r.emitter);
+  rec.type = std::move(r.type);
+  rec.named_severity = std::move(r.severity);
+  rec.time_source = r.at_source;
+  rec.uid = r.subject.uid;
+  Classified(&rec, SignalPlace::kEvent, rec.type);
+  if (rec.category == Category::kInfo && rec.named_severity.empty()) rec.severity = Severity::kInfo;
+  rec.blamed = BlamedBy(scope, r.subject.ns, rec.cls, rec.message);
+  if (id.value != 0) {
+    Slot& slot = SlotFor(id);
+    Sight(slot, r.subject.uid, r.first);
+    if (rules_.Class(rec.cls).IsFailure()) MentionHosts(slot, r.subject.uid, rec.message, r.first);
+  }
+  // Both ends of the series are occurrences; the source's count belongs to the last.
+  const uint64_t payload = storage::keys::StableHash(absl::StrCat(rec.message, "\n", r.count));
+  EpisodeRecord last = rec;
+  last.earliest = last.onset = last.end = last.message_time = r.last;
+  last.AddPoint(r.last, payload ^ static_cast<uint64_t>(ToMicros(r.last)), r.count);
+  if (r.first != r.last) {
+    rec.earliest = rec.onset = rec.end = r.first;
+    rec.message_time = r.last;
+    rec.AddPoint(r.first, static_cast<uint64_t>(ToMicros(r.first)), 1);
+    AddBurst(std::move(rec));
+  }
+  AddBurst(std::move(last));
+  ++result->applied;
+}
+
+void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
+  if (Refuse(r.at, "the alert's time of delivery", r.scope, result)) return;
+  const ScopeId scope = identity_->ScopeFor(r.scope);
+  r.subject = Canonical(rules_, std::move(r.subject));
+  const ResourceId id = ResolveRef(scope, r.subject);
+  EpisodeRecord rec;
+  rec.scope = scope;
+  rec.resource = id;
+  rec.event_id = absl::StrCat("alert/", r.fingerprint);
+  rec.etype = "prom.alert";
+  rec.reason = r.name;
+  rec.message = std::move(r.message);
+  rec.message_time = r.starts_at;
+  rec.named_severity = std::move(r.severity);
+  rec.emitter = "prometheus";
+  rec.time_source = r.at_source;
+  rec.uid = r.subject.uid;
+  Classified(&rec, SignalPlace::kAlert, "");
+  rec.severity = rec.category == Category::kNoise ? Severity::kInfo
+                                                  : FromName(rec.named_severity, rec.severity);
+  const Duration pending = r.active_at.has_value() ? Duration(0) : rules_.AlertFor(r.name).value_or(Duration(0));
+  const Timestamp onset = r.active_at.value_or(r.starts_at);
+  const EpisodeId alert{scope.value, rec.hash().value};
+  auto& runs = alert_runs_[alert];
+  auto [run, fresh] = runs.try_emplace(onset, kForever);
+  const Timestamp end = r.firing ? kForever : std::max(onset, r.ends_at.value_or(r.at));
+  if (!fresh && end >= run->second) {
+    ++result->unchanged;
+    return;
+  }
+  run->second = std::min(run->second, end);
+  if (id.value != 0) Sight(SlotFor(id), r.subject.uid, onset);
+  std::vector<DerivedRun> derived;
+  for (const auto& [start, stop] : runs) {
+    rec.runs.push_back({start, stop});
+    derived.push_back({start - pending, start, stop});
+  }
+  MergeRuns(&derived);
+  SetRuns(rec, derived);
+  ++result->applied;
+}
+
+void Writer::Handle(LogRecord&& r, ApplyResult* result) {
+  if (Refuse(r.at, "the log line's time", r.scope, result)) return;
+  const ScopeId scope = identity_->ScopeFor(r.scope);
+  r.subject = Canonical(rules_, std::move(r.subject));
+  const ResourceId id = ResolveRef(scope, r.subject);
+  const LogClass log = rules_.ClassifyLog(r.severity, r.line);
+  EpisodeRecord rec;
+  rec.scope = scope;
+  rec.resource = id;
+  rec.etype = "k8s.log";
+  rec.reason = log.reason;
+  rec.message = r.line;
+  rec.message_time = r.at;
+  rec.container = r.container;
+  rec.named_severity = r.severity;
+  rec.time_source = r.at_source;
+  rec.uid = r.subject.uid;
+  rec.cls = log.cls;
+  rec.category = rules_.Class(log.cls).category;
+  rec.severity = rules_.Class(log.cls).severity;
+  rec.event_id = absl::StrCat("log/", r.subject.ns, "/", r.subject.name, "/", r.container, "/",
+                              rules_.Class(log.cls).name, "/",
+                              absl::Hex(storage::keys::StableHash(log.shape), absl::kZeroPad16));
+  rec.blamed = BlamedBy(scope, r.subject.ns, rec.cls, rec.message);
+  rec.earliest = rec.onset = rec.end = r.at;
+  rec.AddPoint(r.at, storage::keys::StableHash(r.line) ^ static_cast<uint64_t>(ToMicros(r.at)), 1);
+  if (id.value != 0) {
+    Slot& slot = SlotFor(id);
+    Sight(slot, r.subject.uid, r.at);
+    if (rules_.Class(rec.cls).IsFailure()) MentionHosts(slot, r.subject.uid, r.line, r.at);
+  }
+  AddBurst(std::move(rec));
+  ++result->applied;
+}
+
+void Writer::Handle(CompletenessRecord&& r, ApplyResult* result) {
+  if (Refuse(r.at, "the snapshot's time", r.scope, result)) return;
+  const ScopeId scope = identity_->ScopeFor(r.scope);
+  absl::flat_hash_set<ResourceId> present;
+  for (const ObjectRef& ref : r.present) present.insert(ResolveRef(scope, Canonical(rules_, ref)));
+  std::set<std::pair<std::string, std::string>> kinds;
+  for (const ObjectRef& k : r.kinds) {
+    const ObjectRef c = Canonical(rules_, k);
+    kinds.insert({c.group, c.kind});
+  }
+  for (uint32_t i = 1; i < slots_.size(); ++i) {
+    Slot* slot = slots_[i].get();
+    if (slot == nullptr || slot->name->scope != scope || present.contains(slot->id)) continue;
+    if (kinds.count({slot->name->group, slot->name->kind}) == 0) continue;
+    const bool covered = r.namespaces.empty() ||
+                         std::find(r.namespaces.begin(), r.namespaces.end(), slot->name->ns) != r.namespaces.end();
+    if (!covered) continue;
+    const auto lives = Incarnations(*slot);
+    const bool alive = std::any_of(lives.begin(), lives.end(),
+                                   [&](const Incarnation& l) { return l.alive.Contains(r.at); });
+    if (!alive || std::binary_search(slot->deletions.begin(), slot->deletions.end(), r.at)) continue;
+    Touch(*slot);
+    slot->deletions.insert(std::lower_bound(slot->deletions.begin(), slot->deletions.end(), r.at), r.at);
+    ++result->applied;
+  }
+}
+
+absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
+  if (failed_) return absl::FailedPreconditionError("an earlier commit failed; reopen the database");
+  if (clock_ != kBeginning) store_->AdvanceDataClock(clock_);
+  DeriveTouchedSlots();
+  WriteEdges();
+  WriteEpisodes();
+  Settle();
+  if (wants_commit_ || flush_confirmations || clock_ - confirmations_written_ >= StretchList::kExact) {
+    for (ResourceId id : unconfirmed_) {
+      if (touched_slots_.count(id) == 0) WriteSlot(*slots_[id.value]);
+    }
+    unconfirmed_.clear();
+    confirmations_written_ = clock_;
+    wants_commit_ = wants_commit_ || !ops_.empty();
+  }
+  uint64_t sequence = published_.snapshot == nullptr ? 0 : published_.snapshot->sequence();
+  if (wants_commit_) {
+    auto committed = CommitRows();
+    if (!committed.ok()) {
+      failed_ = true;
+      return committed.status();
+    }
+    sequence = *committed;
+  }
+  Published next;
+  next.graph = graph_->Publish();
+  next.incidents = incidents_;
+  next.clock = clock_;
+  next.oldest = store_->OldestLive();
+  next.snapshot = store_->GetSnapshot();
+  next.episodes = episodes_;
+  next.links = links_;
+  next.dead_letters = dead_letters_;
+  next.edges_open = edges_open_;
+  published_ = std::move(next);
+  return sequence;
+}
+
+absl::StatusOr<uint64_t> Writer::CommitRows() {
+  for (const ScopeInfo& s : identity_->TakeChangedScopes()) {
+    std::string key = "s";
+    storage::keys::AppendU32(&key, s.id.value);
+    PutTable(storage::Table::kMeta, ScopeId(0), std::move(key), records::EncodeScope(s.tenant, s.cluster));
+  }
+  std::vector<Timestamp> times;
+  for (const RowOp& op : ops_) {
+    if (!op.in_table) times.push_back(op.bucket_time);
+  }
+  std::sort(times.begin(), times.end());
+  times.erase(std::unique(times.begin(), times.end()), times.end());
+  auto session = store_->BeginWrite(times);
+  if (!session.ok()) return session.status();
+  for (const RowOp& op : ops_) {
+    if (op.in_table) {
+      op.is_delete ? (*session)->Delete(op.scope, op.table, op.key)
+                   : (*session)->Put(op.scope, op.table, op.key, op.value);
+      continue;
+    }
+    const storage::BucketPtr bucket = (*session)->BucketFor(op.bucket_time);
+    if (bucket == nullptr) continue;  // expired meanwhile: nothing to keep, nothing to take away
+    op.is_delete ? (*session)->Delete(bucket, op.scope, op.kind, op.key)
+                 : (*session)->Put(bucket, op.scope, op.kind, op.key, op.value);
+  }
+  auto info = (*session)->Commit();
+  if (!info.ok()) return info.status();
+  return info->sequence;
+}
+
+void Writer::PutTable(storage::Table table, ScopeId scope, std::string key, std::string value) {
+  RowOp op;
+  op.table = table;
+  op.scope = scope;
+  op.key = std::move(key);
+  op.value = std::move(value);
+  ops_.push_back(std::move(op));
+}
+
+void Writer::DeleteTable(storage::Table table, ScopeId scope, std::string key) {
+  RowOp op;
+  op.is_delete = true;
+  op.table = table;
+  op.scope = scope;
+  op.key = std::move(key);
+  ops_.push_back(std::move(op));
+}
+
+void Writer::PutAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key,
+                      std::string value) {
+  if (end == kForever) {
+    key.insert(key.begin(), static_cast<char>(kind));
+    PutTable(storage::Table::kOpen, scope, std::move(key), std::move(value));
+    return;
+  }
+  RowOp op;
+  op.in_table = false;
+  op.bucket_time = end;
+  op.kind = kind;
+  op.scope = scope;
+  op.key = std::move(key);
+  op.value = std::move(value);
+  ops_.push_back(std::move(op));
+}
+
+void Writer::DeleteAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key) {
+  if (end == kForever) {
+    key.insert(key.begin(), static_cast<char>(kind));
+    DeleteTable(storage::Table::kOpen, scope, std::move(key));
+    return;
+  }
+  RowOp op;
+  op.is_delete = true;
+  op.in_table = false;
+  op.bucket_time = end;
+  op.kind = kind;
+  op.scope = scope;
+  op.key = std::move(key);
+  ops_.push_back(std::move(op));
+}
+
+std::optional<SourcePosition> Writer::Position(const std::string& source, int partition) const {
+  auto it = positions_.find({source, partition});
+  if (it == positions_.end()) return std::nullopt;
+  return it->second;
+}
+
+std::vector<SourcePosition> Writer::Positions() const {
+  std::vector<SourcePosition> out;
+  for (const auto& [key, p] : positions_) out.push_back(p);
+  return out;
+}
+
+const Slot* Writer::FindSlot(ResourceId id) const {
+  return id.value < slots_.size() ? slots_[id.value].get() : nullptr;
+}
+
+}  // namespace kg

@@ -1,0 +1,227 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
+#include "engine/database.h"
+#include "engine/episode.h"
+#include "engine/internal/identity.h"
+#include "engine/internal/link.h"
+#include "engine/internal/slot.h"
+#include "engine/records.h"
+#include "storage/store.h"
+
+namespace kg {
+
+// What readers see of one commit.
+struct Published {
+  std::shared_ptr<const Graph> graph = std::make_shared<Graph>();
+  IncidentIndex incidents;
+  Timestamp clock = kBeginning;
+  Timestamp oldest = kBeginning;
+  std::shared_ptr<const storage::Snapshot> snapshot;
+  int64_t episodes = 0, links = 0, dead_letters = 0, edges_open = 0;
+};
+
+// Folds batches into facts, derives what follows, and turns both into one commit.
+//
+// Operation: Begin, then any number of Fold, then Commit. Fold changes only working state; Commit
+// derives (links, incidents), writes one batch and yields the next version to publish. After a failed
+// commit the working state is ahead of the store and the writer refuses to go on.
+// Concurrency: one thread at a time.
+class Writer : private ImplicitEdges {
+ public:
+  Writer(storage::Store* store, const RuleBook* rules, Identity* identity, DatabaseOptions options);
+
+  // Rebuilds the working state from the store's rows.
+  absl::Status Restore();
+
+  void Begin();
+  ApplyResult Fold(Batch&& batch);
+  // `flush_confirmations`: also write what so far only confirmed known states.
+  absl::StatusOr<uint64_t> Commit(bool flush_confirmations);
+  const Published& published() const { return published_; }
+
+  std::optional<SourcePosition> Position(const std::string& source, int partition) const;
+  std::vector<SourcePosition> Positions() const;
+  std::string CanonicalDump() const;
+  const Slot* FindSlot(ResourceId id) const;
+
+ private:
+  using EpisodeId = std::pair<uint32_t, uint64_t>;            // scope, hash of the event id
+  using BurstId = std::pair<uint32_t, EpisodeKey>;            // scope, key
+  using Spans = absl::InlinedVector<Interval, 1>;             // onset and end of each burst, by onset
+
+  // Where a row of a burst stands.
+  struct Place {
+    EpisodeKey key;
+    Timestamp end;
+  };
+  // A burst that this batch touches.
+  struct Doc {
+    EpisodeRecord now;
+    bool gone = false;
+    std::vector<Place> was;  // rows to take away
+  };
+  struct RowOp {
+    bool is_delete = false;
+    bool in_table = true;
+    storage::Table table = storage::Table::kMeta;
+    Timestamp bucket_time;
+    storage::RecordKind kind = storage::RecordKind::kEpisode;
+    ScopeId scope;
+    std::string key;
+    std::string value;
+  };
+  // What stood before the batch touched a slot.
+  struct TouchedSlot {
+    SlotHistory history;
+    std::vector<Lane> lanes;
+  };
+  // What the topology topic said of two slots, besides what topology_ holds.
+  struct Pair {
+    std::vector<Timestamp> deletes;   // that named no type; ascending
+    std::vector<EdgeTypeId> types;    // claimed so far
+  };
+  struct DirtyRegion {
+    ResourceId slot;
+    Interval when;
+  };
+
+  // writer.cc
+  void Handle(ObjectRecord&& r, ApplyResult* result);
+  void Handle(EdgeRecord&& r, ApplyResult* result);
+  void Handle(EventRecord&& r, ApplyResult* result);
+  void Handle(AlertRecord&& r, ApplyResult* result);
+  void Handle(LogRecord&& r, ApplyResult* result);
+  void Handle(CompletenessRecord&& r, ApplyResult* result);
+  bool Refuse(Timestamp at, const char* field, const ScopeName& scope, ApplyResult* result);
+  void AddDeadLetter(ScopeId scope, const DeadLetter& letter);
+
+  // writer_slots.cc
+  Slot& SlotFor(ResourceId id);
+  ResourceId ResolveRef(ScopeId scope, const ObjectRef& ref);  // canonicalises
+  void Touch(Slot& slot);                                      // before its facts change
+  void Sight(Slot& slot, const std::string& uid, Timestamp at);
+  void LearnState(Slot& slot, uint64_t hash, Fields fields);
+  void MentionHosts(Slot& slot, const std::string& uid, absl::string_view text, Timestamp at);
+  void DeriveTouchedSlots();
+  void DeriveEdges(const Slot& slot, const SlotHistory& before, const SlotHistory& after);
+  using EpisodeMap = std::map<std::string, DerivedEpisode>;
+  void DeriveEpisodes(const Slot& slot, const EpisodeMap& before, const EpisodeMap& after);
+  void WriteSlot(const Slot& slot);
+  void WriteRevisions(const Slot& slot, const std::vector<Lane>& before);
+  void JoinSelectors();
+  void JoinSelector(ResourceId selector, ResourceId pod);
+  void JoinTemplates(ResourceId deployment);
+  EpisodeMap TemplateChanges(const Slot& deployment) const;
+  void IndexFacets(const Slot& slot, const SlotHistory& history);
+
+  // writer_edges.cc
+  void SetClaim(const storage::keys::EdgeKey& edge, uint64_t asserter, std::vector<Interval> intervals,
+                uint16_t flags);
+  static std::vector<Interval> Union(const records::Claims& claims);
+  void FoldTopology(const EdgeRecord& r, ApplyResult* result);
+  void RefoldTopology(const storage::keys::EdgeKey& edge);
+  void WriteEdges();
+
+  // writer_episodes.cc
+  void AddBurst(EpisodeRecord&& rec);
+  void SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs);
+  Doc& LoadDoc(EpisodeId id, Timestamp onset);
+  void Classified(EpisodeRecord* rec, SignalPlace place, absl::string_view type);
+  ResourceId BlamedBy(ScopeId scope, const std::string& ns, ClassId cls, absl::string_view message);
+  void WriteEpisodes();
+  void WriteEpisode(EpisodeId id, Doc& doc);
+  void RemoveRows(ScopeId scope, const EpisodeRecord& rec, const Place& place);
+  void WriteEventIds();
+
+  // writer_settle.cc
+  std::vector<Edge> From(ResourceId from, const SlotName& name, ClassId effect) const override;
+  void MarkDirty(ResourceId slot, Interval when) { dirty_.push_back({slot, when}); }
+  void Settle();
+  std::vector<std::pair<BurstId, ResourceId>> AffectedEffects();
+  void Relink(BurstId id, ResourceId slot);
+  void SetParent(BurstId child, std::optional<BurstId> parent);
+  void UpdateTrees();
+  BurstId RootOf(BurstId id) const;
+  void WriteTree(BurstId root);
+  void MoveMember(BurstId member, std::optional<BurstId> from, std::optional<BurstId> to);
+  void WriteCauses(ScopeId scope, const Burst& before, const Burst& after, Timestamp old_end);
+
+  // writer_restore.cc
+  absl::Status RestoreScopes(const storage::Snapshot& s);
+  absl::Status RestoreSlots(const storage::Snapshot& s);
+  absl::Status RestoreEdges(const storage::Snapshot& s);
+  absl::Status RestoreEpisodes(const storage::Snapshot& s);
+  absl::Status RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope, absl::string_view key,
+                                 absl::string_view value, const storage::BucketPtr& bucket);
+
+  void PutTable(storage::Table table, ScopeId scope, std::string key, std::string value);
+  void DeleteTable(storage::Table table, ScopeId scope, std::string key);
+  // A row of a burst: in its end's bucket, or in `open` while it holds.
+  void PutAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key, std::string value);
+  void DeleteAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key);
+  absl::StatusOr<uint64_t> CommitRows();
+
+  storage::Store* const store_;
+  const RuleBook& rules_;
+  Identity* const identity_;
+  const DatabaseOptions options_;
+
+  // Working state: what the store holds, plus the batch under way.
+  std::vector<std::unique_ptr<Slot>> slots_;                     // by id
+  absl::flat_hash_map<storage::keys::EdgeKey, records::Claims> edges_;
+  absl::flat_hash_map<storage::keys::EdgeKey, StretchList> topology_;
+  absl::flat_hash_map<std::pair<uint32_t, uint32_t>, Pair> pairs_;
+  absl::flat_hash_map<EpisodeId, Spans> spans_;
+  absl::flat_hash_map<EpisodeId, std::map<Timestamp, Timestamp>> alert_runs_;  // startsAt -> end
+  absl::flat_hash_map<BurstId, BurstId> parent_;
+  absl::flat_hash_map<BurstId, std::set<BurstId>> children_;
+  absl::flat_hash_map<BurstId, BurstId> root_;                   // of members of trees
+  absl::flat_hash_map<BurstId, ResourceId> burst_slot_;
+  // Facets, for joins: per (scope, namespace).
+  struct Namespace {
+    std::set<ResourceId> pods;
+    std::set<ResourceId> selectors;
+  };
+  absl::flat_hash_map<std::pair<uint32_t, std::string>, Namespace> namespaces_;
+  absl::flat_hash_map<ResourceId, std::vector<Facet>> facets_;
+  absl::flat_hash_map<ResourceId, std::set<ResourceId>> template_children_;  // Deployment -> ReplicaSets
+  absl::flat_hash_map<ResourceId, EpisodeMap> template_changes_;             // what its ReplicaSets tell
+  absl::flat_hash_map<uint32_t, std::set<ResourceId>> dns_;                  // by scope
+  absl::flat_hash_map<uint32_t, std::set<BurstId>> implicit_effects_;        // by scope
+  std::map<std::pair<std::string, int>, SourcePosition> positions_;
+  Timestamp clock_ = kBeginning;
+  Timestamp confirmations_written_ = kBeginning;
+  std::set<ResourceId> unconfirmed_;       // slots whose last sighting is not on disk
+  int64_t episodes_ = 0, links_ = 0, dead_letters_ = 0, edges_open_ = 0;
+
+  // The batch under way.
+  std::unique_ptr<GraphBuilder> graph_;
+  std::map<ResourceId, TouchedSlot> touched_slots_;
+  std::map<storage::keys::EdgeKey, std::vector<Interval>> touched_edges_;  // their intervals before
+  std::map<EpisodeId, std::vector<std::unique_ptr<Doc>>> docs_;
+  std::map<EpisodeId, Spans> spans_before_;
+  std::set<std::pair<ResourceId, ResourceId>> joins_;            // selector, pod
+  std::set<ResourceId> template_joins_;
+  std::vector<DirtyRegion> dirty_;
+  std::vector<std::pair<BurstId, ResourceId>> removed_bursts_;
+  std::set<BurstId> moved_;                                      // whose parent changed, or that are new
+  std::map<BurstId, Timestamp> old_end_;                         // where a changed burst's C row stood
+  std::set<BurstId> changed_trees_;
+  IncidentIndex incidents_;
+  std::vector<RowOp> ops_;
+  bool wants_commit_ = false;              // something besides confirmations
+  bool failed_ = false;
+  Published published_;
+};
+
+}  // namespace kg

@@ -1,0 +1,188 @@
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "engine/internal/asserters.h"
+#include "engine/internal/writer.h"
+
+// Edges: who asserts them, and the intervals that come of it.
+
+namespace kg {
+namespace {
+
+using storage::keys::ClosedEdgeKey;
+using storage::keys::Direction;
+using storage::keys::EdgeKey;
+
+constexpr uint64_t kUp = 1;
+constexpr uint64_t kDown = 2;  // larger, so that of one instant the deletion wins
+
+// The predecessor's rule for relationship types: letters, digits and '_', upper case.
+std::string TypeName(absl::string_view type) {
+  std::string out;
+  for (char c : type) out.push_back(absl::ascii_isalnum(c) ? absl::ascii_toupper(c) : '_');
+  if (out.empty()) return "R_REL";
+  if (!absl::ascii_isalpha(out[0])) out.insert(0, "R_");
+  return out;
+}
+
+// Types that no table names share the numbers from 1024 on, by a hash of the name.
+EdgeTypeId TypeFor(const RuleBook& rules, absl::string_view type) {
+  const std::string name = TypeName(type);
+  const EdgeTypeId known = rules.EdgeTypeByName(name);
+  if (known.value != 0) return known;
+  return EdgeTypeId(static_cast<uint16_t>(1024 + storage::keys::StableHash(name) % 60'000));
+}
+
+}  // namespace
+
+std::vector<Interval> Writer::Union(const records::Claims& claims) {
+  std::vector<Interval> all;
+  for (const auto& [asserter, claim] : claims) {
+    all.insert(all.end(), claim.intervals.begin(), claim.intervals.end());
+  }
+  Normalize(&all);
+  return all;
+}
+
+void Writer::SetClaim(const EdgeKey& edge, uint64_t asserter, std::vector<Interval> intervals,
+                      uint16_t flags) {
+  records::Claims& claims = edges_[edge];
+  if (touched_edges_.count(edge) == 0) touched_edges_[edge] = Union(claims);
+  if (intervals.empty()) {
+    claims.erase(asserter);
+  } else {
+    claims[asserter] = {std::move(intervals), flags};
+  }
+  wants_commit_ = true;
+}
+
+void Writer::FoldTopology(const EdgeRecord& r, ApplyResult* result) {
+  const ScopeId scope = identity_->ScopeFor(r.scope);
+  const ResourceId from = ResolveRef(scope, r.from);
+  const ResourceId to = ResolveRef(scope, r.to);
+  if (from.value == 0 || to.value == 0 || from == to) {
+    ++result->refused;
+    if (result->problems.size() < 5) result->problems.push_back("an edge names no two objects");
+    return;
+  }
+  if (r.presence == Presence::kDeleted && r.type.empty()) {
+    Pair& pair = pairs_[{from.value, to.value}];
+    auto& deletes = pair.deletes;
+    auto at = std::lower_bound(deletes.begin(), deletes.end(), r.at);
+    if (at != deletes.end() && *at == r.at) {
+      ++result->unchanged;
+      return;
+    }
+    deletes.insert(at, r.at);
+    // Kept by itself, for a claim that comes later with an earlier time.
+    std::string what = "edge";
+    storage::keys::AppendU32(&what, from.value);
+    storage::keys::AppendU32(&what, to.value);
+    std::string value;
+    storage::keys::AppendU32(&value, from.value);
+    storage::keys::AppendU32(&value, to.value);
+    RowOp op;
+    op.in_table = false;
+    op.bucket_time = r.at;
+    op.kind = storage::RecordKind::kHangingDelete;
+    op.scope = scope;
+    op.key = storage::keys::HangingDelete(storage::keys::Hash128Of(what), r.at);
+    op.value = std::move(value);
+    ops_.push_back(std::move(op));
+    wants_commit_ = true;
+    for (EdgeTypeId type : pair.types) {
+      topology_[{from, type, to}].Insert(r.at, kDown, 0, clock_);
+      RefoldTopology({from, type, to});
+    }
+    ++result->applied;
+    return;
+  }
+  const EdgeKey edge{from, TypeFor(rules_, r.type), to};
+  auto [it, fresh] = topology_.try_emplace(edge);
+  if (fresh) {
+    Pair& pair = pairs_[{from.value, to.value}];
+    pair.types.push_back(edge.type);
+    for (Timestamp d : pair.deletes) it->second.Insert(d, kDown, 0, clock_);
+  }
+  const bool up = r.presence == Presence::kPresent;
+  const auto outcome = it->second.Insert(r.at, up ? kUp : kDown, 0, clock_);
+  if (outcome == StretchList::Outcome::kChanged) {
+    RefoldTopology(edge);
+    ++result->applied;
+  } else {
+    ++result->unchanged;
+  }
+}
+
+void Writer::RefoldTopology(const EdgeKey& edge) {
+  std::vector<Interval> intervals;
+  const auto& stretches = topology_[edge].stretches();
+  for (size_t i = 0; i < stretches.size(); ++i) {
+    if (stretches[i].state != kUp) continue;
+    intervals.push_back({stretches[i].first, i + 1 < stretches.size() ? stretches[i + 1].first : kForever});
+  }
+  SetClaim(edge, asserters::Topology(), std::move(intervals), 0);
+}
+
+void Writer::WriteEdges() {
+  for (const auto& [edge, before] : touched_edges_) {
+    const records::Claims& claims = edges_[edge];
+    const std::vector<Interval> now = Union(claims);
+    // What one source declares is no mere guess.
+    uint16_t flags = claims.empty() ? 0 : claims.begin()->second.flags;
+    for (const auto& [asserter, claim] : claims) flags &= claim.flags;
+    const ScopeId scope = slots_[edge.from.value]->name->scope;
+    const auto is_open = [](const std::vector<Interval>& v) { return !v.empty() && v.back().to == kForever; };
+
+    Node& from = graph_->Mutable(edge.from);
+    Node& to = graph_->Mutable(edge.to);
+    const auto ends = {std::make_pair(&from, true), std::make_pair(&to, false)};
+    for (const Interval& i : before) {
+      for (const auto& [node, out] : ends) {
+        const uint32_t other = out ? edge.to.value : edge.from.value;
+        if (i.to == kForever) {
+          (out ? node->out : node->in).Erase(OpenEdge{i.from, other, edge.type.value, 0});
+        } else {
+          (out ? node->out_closed : node->in_closed).Erase(ClosedEdge{i.from, i.to, other, edge.type.value, 0});
+        }
+      }
+      if (i.to == kForever || std::find(now.begin(), now.end(), i) != now.end()) continue;
+      DeleteAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
+                  storage::keys::ClosedEdge({edge.from, Direction::kOut, i.to, edge.type, edge.to, i.from}));
+      DeleteAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
+                  storage::keys::ClosedEdge({edge.to, Direction::kIn, i.to, edge.type, edge.from, i.from}));
+    }
+    const std::string row = records::EncodeEdge(claims);
+    for (const Interval& i : now) {
+      for (const auto& [node, out] : ends) {
+        const uint32_t other = out ? edge.to.value : edge.from.value;
+        if (i.to == kForever) {
+          (out ? node->out : node->in).Upsert(OpenEdge{i.from, other, edge.type.value, flags});
+        } else {
+          (out ? node->out_closed : node->in_closed)
+              .Upsert(ClosedEdge{i.from, i.to, other, edge.type.value, flags});
+        }
+      }
+      if (i.to == kForever) continue;
+      PutAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
+               storage::keys::ClosedEdge({edge.from, Direction::kOut, i.to, edge.type, edge.to, i.from}), row);
+      PutAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
+               storage::keys::ClosedEdge({edge.to, Direction::kIn, i.to, edge.type, edge.from, i.from}), "");
+    }
+    edges_open_ += int64_t{is_open(now)} - int64_t{is_open(before)};
+    if (is_open(now)) {
+      PutTable(storage::Table::kEdge, scope, storage::keys::Edge(edge), row);
+    } else if (is_open(before)) {
+      DeleteTable(storage::Table::kEdge, scope, storage::keys::Edge(edge));
+    }
+    if (now != before) {
+      const Interval span{now.empty() ? before.front().from : now.front().from, kForever};
+      MarkDirty(edge.from, span);
+      MarkDirty(edge.to, span);
+    }
+    if (claims.empty()) edges_.erase(edge);
+  }
+}
+
+}  // namespace kg

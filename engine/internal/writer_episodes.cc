@@ -1,0 +1,216 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "engine/internal/blame.h"
+#include "engine/internal/writer.h"
+
+// Episodes: bursts under one event id, and the rows they are.
+
+namespace kg {
+namespace {
+
+Timestamp PlusGap(Timestamp t) { return t > kForever - kEpisodeGap ? kForever : t + kEpisodeGap; }
+
+}  // namespace
+
+void Writer::Classified(EpisodeRecord* rec, SignalPlace place, absl::string_view type) {
+  rec->cls = rules_.Classify(place, rec->reason, rec->message, type);
+  rec->category = rules_.Class(rec->cls).category;
+  rec->severity = rules_.Class(rec->cls).severity;
+}
+
+ResourceId Writer::BlamedBy(ScopeId scope, const std::string& ns, ClassId cls, absl::string_view message) {
+  if (!rules_.Class(cls).IsFailure()) return ResourceId(0);
+  const auto blamed = BlamedObject(message, ns);
+  return blamed.has_value() ? ResolveRef(scope, *blamed) : ResourceId(0);
+}
+
+Writer::Doc& Writer::LoadDoc(EpisodeId id, Timestamp onset) {
+  auto& docs = docs_[id];
+  for (auto& d : docs) {
+    if (!d->gone && d->now.onset == onset) return *d;
+  }
+  const ScopeId scope(id.first);
+  const EpisodeKey key{onset, EpisodeHash(id.second)};
+  Timestamp end = kForever;
+  for (const Interval& s : spans_[id]) {
+    if (s.from == onset) end = s.to;
+  }
+  docs.push_back(std::make_unique<Doc>());
+  Doc& doc = *docs.back();
+  doc.was.push_back({key, end});
+  doc.now.scope = scope;
+  doc.now.onset = doc.now.earliest = onset;
+  doc.now.end = end;
+  absl::StatusOr<std::optional<std::string>> row = std::optional<std::string>();
+  const storage::Snapshot& snapshot = *published_.snapshot;
+  if (end == kForever) {
+    row = snapshot.Get(scope, storage::Table::kOpen, absl::StrCat("E", storage::keys::Episode(key)));
+  } else {
+    for (const storage::BucketPtr& b : snapshot.buckets()) {
+      if (storage::BucketStart(b) <= end && end < storage::BucketEnd(b)) {
+        row = snapshot.Get(b, scope, storage::RecordKind::kEpisode, storage::keys::Episode(key));
+      }
+    }
+  }
+  if (row.ok() && row->has_value()) {
+    auto rec = records::DecodeEpisode(scope, **row);
+    if (rec.ok()) doc.now = *std::move(rec);
+  }
+  return doc;
+}
+
+void Writer::AddBurst(EpisodeRecord&& rec) {
+  const EpisodeId id{rec.scope.value, rec.hash().value};
+  Spans& spans = spans_[id];
+  spans_before_.try_emplace(id, spans);
+  wants_commit_ = true;
+  std::vector<Interval> joined;
+  for (const Interval& s : spans) {
+    if (s.from <= PlusGap(rec.end) && rec.onset <= PlusGap(s.to)) joined.push_back(s);
+  }
+  if (joined.empty()) {
+    spans.insert(std::upper_bound(spans.begin(), spans.end(), Interval{rec.onset, rec.end}),
+                 Interval{rec.onset, rec.end});
+    docs_[id].push_back(std::make_unique<Doc>());
+    docs_[id].back()->now = std::move(rec);
+    return;
+  }
+  Doc& first = LoadDoc(id, joined[0].from);
+  first.now.Merge(rec);
+  for (size_t i = 1; i < joined.size(); ++i) {
+    Doc& other = LoadDoc(id, joined[i].from);
+    first.now.Merge(other.now);
+    other.gone = true;
+  }
+  spans.erase(std::remove_if(spans.begin(), spans.end(), [&](const Interval& s) {
+    return std::find(joined.begin(), joined.end(), s) != joined.end();
+  }), spans.end());
+  const Interval whole{first.now.onset, first.now.end};
+  spans.insert(std::upper_bound(spans.begin(), spans.end(), whole), whole);
+}
+
+// The whole truth about an id whose runs are known: what is not among them goes.
+void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs) {
+  const EpisodeId id{like.scope.value, like.hash().value};
+  Spans& spans = spans_[id];
+  spans_before_.try_emplace(id, spans);
+  wants_commit_ = true;
+  const Spans old = spans;
+  for (const Interval& s : old) {
+    const bool stays = std::any_of(runs.begin(), runs.end(), [&](const DerivedRun& r) { return r.onset == s.from; });
+    if (!stays) LoadDoc(id, s.from).gone = true;
+  }
+  Spans now;
+  for (const DerivedRun& r : runs) {
+    // A point that retention has passed is not worth a row; what still holds is, however old.
+    if (r.end != kForever && r.end < store_->OldestLive()) continue;
+    const bool known = std::any_of(old.begin(), old.end(), [&](const Interval& s) { return s.from == r.onset; });
+    Doc* doc = nullptr;
+    if (known) {
+      doc = &LoadDoc(id, r.onset);
+    } else {
+      docs_[id].push_back(std::make_unique<Doc>());
+      doc = docs_[id].back().get();
+    }
+    doc->now = like;
+    doc->now.earliest = std::min(r.earliest, r.onset);
+    doc->now.onset = r.onset;
+    doc->now.end = r.end;
+    now.push_back({r.onset, r.end});
+  }
+  spans = std::move(now);
+}
+
+void Writer::WriteEpisodes() {
+  for (auto& [id, docs] : docs_) {
+    for (auto& doc : docs) WriteEpisode(id, *doc);
+  }
+  WriteEventIds();
+}
+
+void Writer::RemoveRows(ScopeId scope, const EpisodeRecord& rec, const Place& place) {
+  DeleteAtEnd(place.end, storage::RecordKind::kEpisode, scope, storage::keys::Episode(place.key));
+  DeleteAtEnd(place.end, storage::RecordKind::kSubjectIndex, scope,
+              storage::keys::Subject({rec.resource, place.key}));
+}
+
+void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
+  const ScopeId scope(id.first);
+  const EpisodeRecord& now = doc.now;
+  const EpisodeKey key = now.event_id.empty() ? EpisodeKey{now.onset, EpisodeHash(id.second)} : now.key();
+  const bool watched = now.category == Category::kChange || rules_.Class(now.cls).IsFailure();
+  for (const Place& p : doc.was) {
+    const bool stays = !doc.gone && p.key == key && p.end == now.end;
+    if (!stays) RemoveRows(scope, now, p);
+    if (doc.gone || p.key != key) {
+      const BurstId burst{scope.value, p.key};
+      auto slot = burst_slot_.find(burst);
+      if (slot != burst_slot_.end()) removed_bursts_.push_back({burst, slot->second});
+      old_end_.try_emplace(burst, p.end);
+    } else if (p.end != now.end) {
+      old_end_.try_emplace(BurstId{scope.value, key}, p.end);
+    }
+  }
+  episodes_ += (doc.gone ? 0 : 1) - static_cast<int64_t>(doc.was.size());
+  if (doc.gone) return;
+  PutAtEnd(now.end, storage::RecordKind::kEpisode, scope, storage::keys::Episode(key), records::EncodeEpisode(now));
+  PutAtEnd(now.end, storage::RecordKind::kSubjectIndex, scope, storage::keys::Subject({now.resource, key}),
+           records::EncodeSubjectRow(now));
+  if (!watched || now.resource.value == 0) return;
+  const BurstId burst_id{scope.value, key};
+  auto burst = std::make_shared<Burst>();
+  burst->key = key;
+  burst->resource = now.resource;
+  burst->cls = now.cls;
+  burst->category = now.category;
+  burst->severity = now.severity;
+  burst->earliest = now.earliest;
+  burst->end = now.end;
+  burst->uid = storage::keys::TagOfUid(now.uid);
+  burst->blamed = now.blamed;
+  Node& node = graph_->Mutable(now.resource);
+  const BurstPtr old = FindBurst(graph_->graph(), now.resource, key);
+  if (old != nullptr) burst->causes = old->causes;
+  // Ends and repeats of what is linked already change no link.
+  const bool news = old == nullptr || old->cls != burst->cls || old->earliest != burst->earliest ||
+                    old_end_.count(burst_id) > 0;
+  node.bursts.Upsert(std::move(burst));
+  burst_slot_[burst_id] = now.resource;
+  if (news) {
+    const Duration reach = std::max<Duration>(rules_.MaxLag(now.cls), 10s);
+    MarkDirty(now.resource, {now.earliest, now.onset > kForever - reach ? kForever : now.onset + reach});
+  }
+}
+
+// X: where the bursts of an id are, beside the newest of them.
+void Writer::WriteEventIds() {
+  for (const auto& [id, before] : spans_before_) {
+    const Spans& now = spans_[id];
+    if (now == before) continue;
+    const ScopeId scope(id.first);
+    std::string event_id;
+    ResourceId resource;
+    std::vector<std::string> other_ids;
+    for (const auto& doc : docs_[id]) {
+      if (doc->now.event_id.empty()) continue;
+      event_id = doc->now.event_id;
+      resource = doc->now.resource;
+      other_ids = doc->now.other_ids;
+    }
+    std::vector<std::string> names = std::move(other_ids);
+    names.push_back(event_id);
+    for (const std::string& name : names) {
+      const std::string key = storage::keys::EventId(storage::keys::Hash128Of(name));
+      if (!before.empty() && (now.empty() || before.back().to != now.back().to)) {
+        DeleteAtEnd(before.back().to, storage::RecordKind::kEventIdIndex, scope, key);
+      }
+      if (now.empty()) continue;
+      records::EventIdRow row{resource, EpisodeHash(id.second), {now.begin(), now.end()}};
+      PutAtEnd(now.back().to, storage::RecordKind::kEventIdIndex, scope, key, records::EncodeEventId(row));
+    }
+    if (now.empty()) spans_.erase(id);
+  }
+}
+
+}  // namespace kg

@@ -1,0 +1,248 @@
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "engine/internal/asserters.h"
+#include "engine/internal/writer.h"
+
+// From rows back to the working state, at open.
+
+namespace kg {
+namespace {
+
+uint32_t ReadU32(absl::string_view bytes) {
+  uint32_t v = 0;
+  for (char c : bytes.substr(0, 4)) v = v << 8 | static_cast<uint8_t>(c);
+  return v;
+}
+
+}  // namespace
+
+absl::Status Writer::Restore() {
+  clock_ = confirmations_written_ = store_->DataClock();
+  published_.snapshot = store_->GetSnapshot();
+  const storage::Snapshot& s = *published_.snapshot;
+  Begin();
+  if (auto status = RestoreScopes(s); !status.ok()) return status;
+  if (auto status = RestoreSlots(s); !status.ok()) return status;
+  if (auto status = RestoreEdges(s); !status.ok()) return status;
+  if (auto status = RestoreEpisodes(s); !status.ok()) return status;
+  dirty_.clear();
+  UpdateTrees();
+  ops_.clear();
+  touched_slots_.clear();
+  touched_edges_.clear();
+  published_.graph = graph_->Publish();
+  published_.incidents = incidents_;
+  published_.clock = clock_;
+  published_.oldest = store_->OldestLive();
+  published_.episodes = episodes_;
+  published_.links = links_;
+  published_.dead_letters = dead_letters_;
+  published_.edges_open = edges_open_;
+  return absl::OkStatus();
+}
+
+absl::Status Writer::RestoreScopes(const storage::Snapshot& s) {
+  for (auto c = s.Scan(ScopeId(0), storage::Table::kMeta, "s"); c->Valid(); c->Next()) {
+    auto names = records::DecodeScope(c->value());
+    if (!names.ok()) return names.status();
+    identity_->RestoreScope({ScopeId(ReadU32(c->key().substr(1))), names->first, names->second});
+  }
+  for (auto c = s.Scan(ScopeId(0), storage::Table::kMeta, "p"); c->Valid(); c->Next()) {
+    auto position = records::DecodePosition(c->value());
+    if (!position.ok()) return position.status();
+    positions_[{position->source, position->partition}] = *position;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
+  struct Pending {
+    ResourceId id;
+    records::ResourceRow row;
+  };
+  std::vector<Pending> rows;
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    for (auto c = s.Scan(scope.id, storage::Table::kResource, ""); c->Valid(); c->Next()) {
+      auto id = storage::keys::ParseResource(c->key());
+      auto row = records::DecodeResource(c->value());
+      if (!id.has_value() || !row.ok()) return absl::DataLossError("a row of table resource is damaged");
+      identity_->Restore(*id, std::make_shared<SlotName>(row->name));
+      rows.push_back({*id, *std::move(row)});
+    }
+    for (auto c = s.Scan(scope.id, storage::Table::kAlias, "u"); c->Valid(); c->Next()) {
+      identity_->BindUid(scope.id, std::string(c->key().substr(1)), ResourceId(ReadU32(c->value())));
+    }
+  }
+  // All names first: states refer to one another's slots.
+  for (const Pending& p : rows) SlotFor(p.id);
+  std::map<std::pair<ResourceId, std::pair<std::string, ObjectShape>>, std::vector<Stretch>> lanes;
+  auto learn = [&](ResourceId id, records::RevisionRow& r) {
+    Slot& slot = *slots_[id.value];
+    lanes[{id, {r.uid, r.shape}}].push_back(r.stretch);
+    slot.LaneFor(r.uid, r.shape).managed[r.stretch.state] = r.managed;
+    LearnState(slot, r.stretch.state, std::move(r.fields));
+  };
+  for (Pending& p : rows) {
+    Slot& slot = *slots_[p.id.value];
+    slot.lives = std::move(p.row.lives);
+    slot.deletions = std::move(p.row.deletions);
+    slot.named_first = p.row.named_first;
+    slot.named_last = p.row.named_last;
+    slot.mentions = std::move(p.row.mentions);
+    for (records::RevisionRow& r : p.row.newest) learn(p.id, r);
+  }
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    for (const storage::BucketPtr& b : s.buckets()) {
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kRevision, ""); c->Valid(); c->Next()) {
+        auto key = storage::keys::ParseRevision(c->key());
+        auto row = records::DecodeRevision(c->value());
+        if (!key.has_value() || !row.ok()) return absl::DataLossError("a revision row is damaged");
+        if (key->resource.value < slots_.size() && slots_[key->resource.value] != nullptr) learn(key->resource, *row);
+      }
+    }
+  }
+  for (auto& [lane, stretches] : lanes) {
+    std::sort(stretches.begin(), stretches.end());
+    slots_[lane.first.value]->LaneFor(lane.second.first, lane.second.second).seen.Restore(stretches);
+  }
+  for (auto& slot : slots_) {
+    if (slot == nullptr) continue;
+    const SlotHistory history = Unfold(*slot, rules_);
+    graph_->Mutable(slot->id).incarnations = history.incarnations;
+    IndexFacets(*slot, history);
+  }
+  for (ResourceId d : template_joins_) {
+    if (d.value < slots_.size() && slots_[d.value] != nullptr) template_changes_[d] = TemplateChanges(*slots_[d.value]);
+  }
+  joins_.clear();
+  template_joins_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status Writer::RestoreEdges(const storage::Snapshot& s) {
+  auto merge = [&](const storage::keys::EdgeKey& edge, absl::string_view value) -> absl::Status {
+    auto claims = records::DecodeEdge(value);
+    if (!claims.ok()) return claims.status();
+    for (auto& [asserter, claim] : *claims) {
+      EdgeClaim& known = edges_[edge][asserter];
+      known.flags = claim.flags;
+      known.intervals.insert(known.intervals.end(), claim.intervals.begin(), claim.intervals.end());
+      Normalize(&known.intervals);
+    }
+    return absl::OkStatus();
+  };
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    for (const storage::BucketPtr& b : s.buckets()) {
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kClosedEdge, ""); c->Valid(); c->Next()) {
+        auto key = storage::keys::ParseClosedEdge(c->key());
+        if (!key.has_value()) return absl::DataLossError("the key of a closed edge is damaged");
+        if (key->direction == storage::keys::Direction::kIn) continue;
+        if (auto status = merge({key->resource, key->type, key->other}, c->value()); !status.ok()) return status;
+      }
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kHangingDelete, ""); c->Valid(); c->Next()) {
+        if (c->value().size() != 8 || c->key().size() != 24) return absl::DataLossError("a hanging delete is damaged");
+        uint64_t us = 0;
+        for (char ch : c->key().substr(16)) us = us << 8 | static_cast<uint8_t>(ch);
+        pairs_[{ReadU32(c->value()), ReadU32(c->value().substr(4))}].deletes.push_back(
+            FromMicros(static_cast<int64_t>(us ^ (1ull << 63))));
+      }
+    }
+    // Last, as the newest word on each edge.
+    for (auto c = s.Scan(scope.id, storage::Table::kEdge, ""); c->Valid(); c->Next()) {
+      auto key = storage::keys::ParseEdge(c->key());
+      if (!key.has_value()) return absl::DataLossError("the key of an edge is damaged");
+      edges_.erase(*key);
+      if (auto status = merge(*key, c->value()); !status.ok()) return status;
+    }
+  }
+  for (auto& [key, pair] : pairs_) std::sort(pair.deletes.begin(), pair.deletes.end());
+  for (const auto& [edge, claims] : edges_) {
+    auto topology = claims.find(asserters::Topology());
+    if (topology != claims.end()) {
+      StretchList& seen = topology_[edge];
+      for (const Interval& i : topology->second.intervals) {
+        seen.Insert(i.from, 1, 0, clock_);
+        if (i.to != kForever) seen.Insert(i.to, 2, 0, clock_);
+      }
+      seen.Restore(seen.stretches());
+      pairs_[{edge.from.value, edge.to.value}].types.push_back(edge.type);
+    }
+    touched_edges_[edge] = {};
+  }
+  WriteEdges();  // into the graph; the rows it makes are thrown away
+  return absl::OkStatus();
+}
+
+absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope, absl::string_view key,
+                                       absl::string_view value, const storage::BucketPtr& bucket) {
+  auto parsed = storage::keys::ParseEpisode(key);
+  auto rec = records::DecodeEpisode(scope, value);
+  if (!parsed.has_value() || !rec.ok()) return absl::DataLossError("an episode row is damaged");
+  ++episodes_;
+  const EpisodeId id{scope.value, parsed->hash.value};
+  Spans& spans = spans_[id];
+  spans.insert(std::upper_bound(spans.begin(), spans.end(), Interval{rec->onset, rec->end}),
+               Interval{rec->onset, rec->end});
+  if (rec->etype == "prom.alert") {
+    for (const Interval& r : rec->runs) alert_runs_[id][r.from] = r.to;
+  }
+  const bool watched = rec->category == Category::kChange || rules_.Class(rec->cls).IsFailure();
+  if (!watched || rec->resource.value == 0) return absl::OkStatus();
+  auto burst = std::make_shared<Burst>();
+  burst->key = *parsed;
+  burst->resource = rec->resource;
+  burst->cls = rec->cls;
+  burst->category = rec->category;
+  burst->severity = rec->severity;
+  burst->earliest = rec->earliest;
+  burst->end = rec->end;
+  burst->uid = storage::keys::TagOfUid(rec->uid);
+  burst->blamed = rec->blamed;
+  auto causes = bucket == nullptr
+                    ? s.Get(scope, storage::Table::kOpen, absl::StrCat("C", key))
+                    : s.Get(bucket, scope, storage::RecordKind::kCauses, key);
+  if (!causes.ok()) return causes.status();
+  if (causes->has_value()) {
+    auto links = records::DecodeCauses(**causes);
+    if (!links.ok()) return links.status();
+    burst->causes = *std::move(links);
+    links_ += static_cast<int64_t>(burst->causes.size());
+  }
+  const BurstId burst_id{scope.value, *parsed};
+  burst_slot_[burst_id] = rec->resource;
+  for (const EdgeTypeInfo& e : rules_.edge_types()) {
+    if (std::find(e.only_effects.begin(), e.only_effects.end(), rec->cls) != e.only_effects.end()) {
+      implicit_effects_[scope.value].insert(burst_id);
+    }
+  }
+  for (const CauseLink& c : burst->causes) {
+    if (!Groups(c)) continue;
+    SetParent(burst_id, BurstId{scope.value, c.cause});
+    break;
+  }
+  moved_.insert(burst_id);
+  SlotFor(rec->resource);
+  graph_->Mutable(rec->resource).bursts.Upsert(std::move(burst));
+  return absl::OkStatus();
+}
+
+absl::Status Writer::RestoreEpisodes(const storage::Snapshot& s) {
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    for (auto c = s.Scan(scope.id, storage::Table::kOpen, "E"); c->Valid(); c->Next()) {
+      auto status = RestoreEpisodeRow(s, scope.id, c->key().substr(1), c->value(), nullptr);
+      if (!status.ok()) return status;
+    }
+    for (const storage::BucketPtr& b : s.buckets()) {
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kEpisode, ""); c->Valid(); c->Next()) {
+        auto status = RestoreEpisodeRow(s, scope.id, c->key(), c->value(), b);
+        if (!status.ok()) return status;
+      }
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""); c->Valid(); c->Next()) ++dead_letters_;
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kg

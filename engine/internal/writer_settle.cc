@@ -1,0 +1,293 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "engine/internal/writer.h"
+#include "schemas/records_generated.h"
+#include "storage/records.h"
+
+// Links and incidents: a pure function of the facts, kept up by deriving again what a batch may have
+// changed.
+
+namespace kg {
+namespace {
+
+constexpr size_t kReachLimit = 200'000;
+
+}  // namespace
+
+std::vector<ImplicitEdges::Edge> Writer::From(ResourceId, const SlotName& name, ClassId effect) const {
+  std::vector<ImplicitEdges::Edge> out;
+  auto used_by = [&](absl::string_view type) {
+    const EdgeTypeInfo& info = rules_.EdgeType(rules_.EdgeTypeByName(type));
+    return std::find(info.only_effects.begin(), info.only_effects.end(), effect) != info.only_effects.end();
+  };
+  if (!name.ns.empty() && used_by("IN_NAMESPACE")) {
+    const auto ns = identity_->Find(name.scope, {"", true, "Namespace", "", name.ns, ""});
+    if (ns.has_value()) out.push_back({rules_.EdgeTypeByName("IN_NAMESPACE"), *ns});
+  }
+  if (used_by("RESOLVES_BY")) {
+    auto dns = dns_.find(name.scope.value);
+    if (dns != dns_.end()) {
+      for (ResourceId id : dns->second) out.push_back({rules_.EdgeTypeByName("RESOLVES_BY"), id});
+    }
+  }
+  return out;
+}
+
+// The failure bursts whose causes may have changed: those that what is dirty can reach, in time.
+std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
+  std::vector<std::pair<BurstId, ResourceId>> out;
+  if (dirty_.empty()) return out;
+  std::vector<ResourceId> slots;
+  Interval window{kForever, kBeginning};
+  std::set<uint32_t> scopes;
+  bool implicit = false;
+  for (const DirtyRegion& d : dirty_) {
+    slots.push_back(d.slot);
+    window.from = std::min(window.from, d.when.from);
+    window.to = std::max(window.to, d.when.to);
+  }
+  std::sort(slots.begin(), slots.end());
+  slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+  slots = Reach(graph_->graph(), rules_, slots, kReachLimit);
+  const Duration tolerance = 10s;
+  window.from = window.from < kBeginning + tolerance ? kBeginning : window.from - tolerance;
+  for (ResourceId slot : slots) {
+    const Node* node = graph_->Find(slot);
+    if (node == nullptr || node->name == nullptr) continue;
+    const SlotName& n = *node->name;
+    scopes.insert(n.scope.value);
+    implicit = implicit || n.kind == "Namespace" || n.kind == "ResourceQuota" || n.kind == "LimitRange" ||
+               (dns_.count(n.scope.value) > 0 && dns_[n.scope.value].count(slot) > 0);
+    node->bursts.ForEachFrom(window.from, [&](const BurstPtr& b) {
+      if (b->key.onset > window.to) return false;
+      if (rules_.Class(b->cls).IsFailure()) out.push_back({{n.scope.value, b->key}, slot});
+      return true;
+    });
+  }
+  if (implicit) {
+    for (uint32_t scope : scopes) {
+      for (const BurstId& b : implicit_effects_[scope]) {
+        auto slot = burst_slot_.find(b);
+        if (slot != burst_slot_.end()) out.push_back({b, slot->second});
+      }
+    }
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+void Writer::Settle() {
+  for (const auto& [burst, slot] : removed_bursts_) {
+    const BurstPtr old = FindBurst(graph_->graph(), slot, burst.second);
+    if (old == nullptr) continue;
+    Burst bare = *old;
+    bare.causes.clear();
+    const Timestamp end = old_end_.count(burst) > 0 ? old_end_.at(burst) : old->end;
+    WriteCauses(ScopeId(burst.first), *old, bare, end);
+    graph_->Mutable(slot).bursts.Erase(burst.second);
+    burst_slot_.erase(burst);
+    implicit_effects_[burst.first].erase(burst);
+    // What hung on it must look again.
+    auto children = children_.find(burst);
+    if (children != children_.end()) {
+      for (const BurstId& child : children->second) {
+        auto at = burst_slot_.find(child);
+        if (at != burst_slot_.end()) MarkDirty(at->second, {child.second.onset, child.second.onset});
+      }
+    }
+    MarkDirty(slot, {old->earliest, old->key.onset + rules_.MaxLag(old->cls)});
+    SetParent(burst, std::nullopt);
+    moved_.insert(burst);
+  }
+  for (const auto& [burst, slot] : AffectedEffects()) Relink(burst, slot);
+  UpdateTrees();
+}
+
+void Writer::Relink(BurstId id, ResourceId slot) {
+  const BurstPtr before = FindBurst(graph_->graph(), slot, id.second);
+  if (before == nullptr) return;
+  uint64_t looked_at = 0;
+  std::vector<CauseLink> causes = FindCauses(graph_->graph(), rules_, *this, *before, &looked_at);
+  const bool same = causes == before->causes;
+  auto moved_home = old_end_.find(id);
+  if (!same || moved_home != old_end_.end()) {
+    auto after = std::make_shared<Burst>(*before);
+    after->causes = std::move(causes);
+    WriteCauses(ScopeId(id.first), *before, *after, moved_home == old_end_.end() ? before->end : moved_home->second);
+    graph_->Mutable(slot).bursts.Upsert(after);
+  }
+  const BurstPtr now = FindBurst(graph_->graph(), slot, id.second);
+  for (const EdgeTypeInfo& e : rules_.edge_types()) {
+    if (std::find(e.only_effects.begin(), e.only_effects.end(), now->cls) != e.only_effects.end()) {
+      implicit_effects_[id.first].insert(id);
+    }
+  }
+  std::optional<BurstId> parent;
+  for (const CauseLink& c : now->causes) {
+    if (!Groups(c)) continue;
+    parent = BurstId{id.first, c.cause};
+    break;
+  }
+  SetParent(id, parent);
+  if (root_.count(id) == 0) moved_.insert(id);
+}
+
+// C beside the effect, D for each of its causes.
+void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after, Timestamp old_end) {
+  const std::string key = storage::keys::Episode(after.key);
+  const bool homes_differ = old_end != after.end;
+  for (const CauseLink& c : before.causes) {
+    const bool stays = !homes_differ && std::any_of(after.causes.begin(), after.causes.end(), [&](const CauseLink& a) {
+      return a.cause == c.cause;
+    });
+    if (!stays) DeleteAtEnd(old_end, storage::RecordKind::kEffects, scope, storage::keys::Effect({c.cause, after.key}));
+  }
+  if (!before.causes.empty() && (homes_differ || after.causes.empty())) {
+    DeleteAtEnd(old_end, storage::RecordKind::kCauses, scope, key);
+  }
+  links_ += static_cast<int64_t>(after.causes.size()) - static_cast<int64_t>(before.causes.size());
+  if (after.causes.empty()) return;
+  wants_commit_ = true;
+  PutAtEnd(after.end, storage::RecordKind::kCauses, scope, key, records::EncodeCauses(after.causes));
+  for (const CauseLink& c : after.causes) {
+    PutAtEnd(after.end, storage::RecordKind::kEffects, scope, storage::keys::Effect({c.cause, after.key}), "");
+  }
+}
+
+void Writer::SetParent(BurstId child, std::optional<BurstId> parent) {
+  auto it = parent_.find(child);
+  if (it != parent_.end()) {
+    if (parent.has_value() && it->second == *parent) return;
+    auto siblings = children_.find(it->second);
+    if (siblings != children_.end()) {
+      siblings->second.erase(child);
+      if (siblings->second.empty()) {
+        moved_.insert(it->second);  // a change without effects is no incident
+        children_.erase(siblings);
+      }
+    }
+    parent_.erase(it);
+  } else if (!parent.has_value()) {
+    return;
+  }
+  moved_.insert(child);
+  if (!parent.has_value()) return;
+  parent_[child] = *parent;
+  auto& siblings = children_[*parent];
+  if (siblings.empty()) moved_.insert(*parent);
+  siblings.insert(child);
+}
+
+Writer::BurstId Writer::RootOf(BurstId id) const {
+  for (size_t steps = 0; steps < 1'000'000; ++steps) {
+    auto it = parent_.find(id);
+    if (it == parent_.end() || burst_slot_.count(it->second) == 0) return id;
+    id = it->second;
+  }
+  return id;
+}
+
+void Writer::UpdateTrees() {
+  // Everything below what moved may belong to another root now.
+  std::set<BurstId> affected;
+  std::vector<BurstId> todo(moved_.begin(), moved_.end());
+  while (!todo.empty()) {
+    const BurstId id = todo.back();
+    todo.pop_back();
+    if (!affected.insert(id).second) continue;
+    auto children = children_.find(id);
+    if (children != children_.end()) todo.insert(todo.end(), children->second.begin(), children->second.end());
+  }
+  for (const BurstId& id : affected) {
+    std::optional<BurstId> to;
+    auto slot = burst_slot_.find(id);
+    if (slot != burst_slot_.end()) {
+      const BurstPtr burst = FindBurst(graph_->graph(), slot->second, id.second);
+      const bool failure = burst != nullptr && rules_.Class(burst->cls).IsFailure();
+      auto children = children_.find(id);
+      if (failure || children != children_.end()) to = RootOf(id);
+    }
+    auto known = root_.find(id);
+    const std::optional<BurstId> from = known == root_.end() ? std::nullopt : std::optional<BurstId>(known->second);
+    if (from != to) MoveMember(id, from, to);
+  }
+  for (const BurstId& root : changed_trees_) WriteTree(root);
+  changed_trees_.clear();
+}
+
+// An incident's row. One whose root has found a cause of its own points to the tree it is part of now,
+// so that its id stays good.
+void Writer::WriteTree(BurstId root) {
+  IncidentTree tree;
+  tree.scope = ScopeId(root.first);
+  tree.root = root.second;
+  fb::IncidentT row;
+  row.anchor_onset = ToMicros(root.second.onset);
+  row.anchor_hash = root.second.hash.value;
+  incidents_.ForEachFrom(std::make_pair(tree.scope, tree.root), [&](const IncidentPtr& i) {
+    if (i->scope == tree.scope && i->root == tree.root) row.members = static_cast<uint32_t>(i->members.size());
+    return false;
+  });
+  if (row.members == 0 && burst_slot_.count(root) > 0) {
+    const BurstId next = RootOf(root);
+    IncidentTree heir;
+    heir.scope = ScopeId(next.first);
+    heir.root = next.second;
+    if (next != root) row.merged_into = heir.id();
+  }
+  if (row.members == 0 && row.merged_into == 0) {
+    DeleteTable(storage::Table::kIncident, tree.scope, storage::keys::Incident(tree.id()));
+    return;
+  }
+  flatbuffers::FlatBufferBuilder builder;
+  PutTable(storage::Table::kIncident, tree.scope, storage::keys::Incident(tree.id()),
+           storage::EncodeTable(&builder, fb::Incident::Pack(builder, &row)));
+}
+
+void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::optional<BurstId> to) {
+  auto change = [&](const BurstId& root, bool add) {
+    const std::pair<ScopeId, EpisodeKey> key{ScopeId(root.first), root.second};
+    std::shared_ptr<IncidentTree> tree;
+    incidents_.ForEachFrom(key, [&](const IncidentPtr& i) {
+      if (i->scope == key.first && i->root == key.second) tree = std::make_shared<IncidentTree>(*i);
+      return false;
+    });
+    if (tree == nullptr) {
+      if (!add) return;
+      tree = std::make_shared<IncidentTree>();
+      tree->scope = key.first;
+      tree->root = key.second;
+    }
+    auto slot = burst_slot_.find(root);
+    if (slot != burst_slot_.end()) tree->root_resource = slot->second;
+    auto member_slot = burst_slot_.find(member);
+    if (add) {
+      tree->members.Upsert({member.second, member_slot->second});
+    } else {
+      // The slot may be gone from the index; the key alone tells members apart.
+      std::vector<std::pair<EpisodeKey, ResourceId>> found;
+      tree->members.ForEachFrom(std::make_pair(member.second, ResourceId(0)), [&](const auto& m) {
+        if (m.first == member.second) found.push_back(m);
+        return m.first == member.second;
+      });
+      for (const auto& m : found) tree->members.Erase(m);
+    }
+    if (tree->members.empty()) {
+      incidents_.Erase(key);
+    } else {
+      incidents_.Upsert(tree);
+    }
+    changed_trees_.insert(root);
+  };
+  if (from.has_value()) change(*from, false);
+  if (to.has_value()) change(*to, true);
+  if (to.has_value()) {
+    root_[member] = *to;
+  } else {
+    root_.erase(member);
+  }
+}
+
+}  // namespace kg

@@ -1,0 +1,216 @@
+#include "engine/view.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "engine/internal/view_impl.h"
+
+namespace kg {
+
+uint64_t IncidentTree::id() const {
+  std::string bytes;
+  storage::keys::AppendU32(&bytes, scope.value);
+  absl::StrAppend(&bytes, storage::keys::Episode(root));
+  return storage::keys::StableHash(bytes);
+}
+
+BurstPtr FindBurst(const Graph& graph, ResourceId resource, EpisodeKey key) {
+  BurstPtr found;
+  const Node* node = graph.Find(resource);
+  if (node == nullptr) return found;
+  node->bursts.ForEachFrom(key, [&](const BurstPtr& b) {
+    if (b->key == key) found = b;
+    return false;
+  });
+  return found;
+}
+
+std::vector<ScopeDescription> ViewImpl::scopes() const {
+  std::vector<ScopeDescription> out;
+  for (const ScopeInfo& s : identity_->scopes()) out.push_back({s.id, s.tenant, s.cluster});
+  return out;
+}
+
+std::optional<ResourceId> ViewImpl::Find(ScopeId scope, const ObjectRef& ref) const {
+  const auto id = identity_->Find(scope, Canonical(*rules_, ref));
+  // A slot newer than this view is not there yet.
+  if (!id.has_value() || p_.graph->Find(*id) == nullptr) return std::nullopt;
+  return id;
+}
+
+std::vector<ResourceId> ViewImpl::List(ScopeId scope, const std::string& ns, const std::string& kind) const {
+  std::vector<std::pair<std::shared_ptr<const SlotName>, ResourceId>> found;
+  for (uint32_t i = 1; i < p_.graph->end_id(); ++i) {
+    const Node* node = p_.graph->Find(ResourceId(i));
+    if (node == nullptr || node->name == nullptr || node->name->scope != scope) continue;
+    if (!ns.empty() && node->name->ns != ns) continue;
+    if (!kind.empty() && !absl::EqualsIgnoreCase(node->name->kind, kind)) continue;
+    found.emplace_back(node->name, ResourceId(i));
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return *a.first < *b.first; });
+  std::vector<ResourceId> out;
+  for (const auto& [name, id] : found) out.push_back(id);
+  return out;
+}
+
+absl::StatusOr<std::optional<EpisodeRecord>> ViewImpl::Episode(ScopeId scope, EpisodeKey key) const {
+  const std::string k = storage::keys::Episode(key);
+  auto row = p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("E", k));
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) {
+    for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
+      if (storage::BucketEnd(b) <= key.onset) continue;
+      row = p_.snapshot->Get(b, scope, storage::RecordKind::kEpisode, k);
+      if (!row.ok()) return row.status();
+      if (row->has_value()) break;
+    }
+  }
+  if (!row->has_value()) return std::optional<EpisodeRecord>();
+  auto rec = records::DecodeEpisode(scope, **row);
+  if (!rec.ok()) return rec.status();
+  return std::optional<EpisodeRecord>(*std::move(rec));
+}
+
+absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
+                                      const std::function<bool(const EpisodeRecord&)>& fn) const {
+  // Rows stand in the bucket of their end, by onset: the first ones of a later bucket may have begun
+  // within `when`.
+  std::vector<EpisodeRecord> found;
+  auto take = [&](absl::string_view value) -> absl::StatusOr<bool> {
+    auto rec = records::DecodeEpisode(scope, value);
+    if (!rec.ok()) return rec.status();
+    if (rec->onset >= when.to) return false;
+    if (rec->end >= when.from) found.push_back(*std::move(rec));
+    return true;
+  };
+  for (auto c = p_.snapshot->Scan(scope, storage::Table::kOpen, "E"); c->Valid(); c->Next()) {
+    auto more = take(c->value());
+    if (!more.ok()) return more.status();
+  }
+  for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
+    if (storage::BucketEnd(b) <= when.from) continue;
+    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kEpisode, ""); c->Valid(); c->Next()) {
+      auto more = take(c->value());
+      if (!more.ok()) return more.status();
+      if (!*more) break;
+    }
+  }
+  std::sort(found.begin(), found.end(), [](const EpisodeRecord& a, const EpisodeRecord& b) {
+    return std::tie(a.onset, a.event_id) < std::tie(b.onset, b.event_id);
+  });
+  for (const EpisodeRecord& e : found) {
+    if (!fn(e)) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Interval when,
+                                        const std::function<bool(const EpisodeRecord&)>& fn) const {
+  std::vector<EpisodeRecord> found;
+  auto take = [&](absl::string_view subject_key, absl::StatusOr<std::optional<std::string>> row) -> absl::Status {
+    if (!row.ok()) return row.status();
+    if (!row->has_value()) return absl::OkStatus();
+    auto rec = records::DecodeEpisode(scope, **row);
+    if (!rec.ok()) return rec.status();
+    if (rec->onset < when.to && rec->end >= when.from) found.push_back(*std::move(rec));
+    return absl::OkStatus();
+  };
+  const std::string prefix = storage::keys::SubjectPrefix(resource);
+  for (auto c = p_.snapshot->Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix)); c->Valid(); c->Next()) {
+    const std::string burst(c->key().substr(5));
+    auto status = take(c->key(), p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("E", burst)));
+    if (!status.ok()) return status;
+  }
+  for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
+    if (storage::BucketEnd(b) <= when.from) continue;
+    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix); c->Valid(); c->Next()) {
+      const auto key = storage::keys::ParseSubject(c->key());
+      if (!key.has_value()) return absl::DataLossError("the key of a subject row is damaged");
+      if (key->burst.onset >= when.to) break;
+      auto status = take(c->key(), p_.snapshot->Get(b, scope, storage::RecordKind::kEpisode,
+                                                    storage::keys::Episode(key->burst)));
+      if (!status.ok()) return status;
+    }
+  }
+  std::sort(found.begin(), found.end(), [](const EpisodeRecord& a, const EpisodeRecord& b) {
+    return std::tie(a.onset, a.event_id) < std::tie(b.onset, b.event_id);
+  });
+  for (const EpisodeRecord& e : found) {
+    if (!fn(e)) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<EpisodeKey>> ViewImpl::FindEvent(ScopeId scope, const std::string& event_id) const {
+  const std::string key = storage::keys::EventId(storage::keys::Hash128Of(event_id));
+  auto row = p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("X", key));
+  if (!row.ok()) return row.status();
+  const auto& buckets = p_.snapshot->buckets();
+  for (auto b = buckets.rbegin(); b != buckets.rend() && !row->has_value(); ++b) {
+    row = p_.snapshot->Get(*b, scope, storage::RecordKind::kEventIdIndex, key);
+    if (!row.ok()) return row.status();
+  }
+  std::vector<EpisodeKey> out;
+  if (!row->has_value()) return out;
+  auto decoded = records::DecodeEventId(**row);
+  if (!decoded.ok()) return decoded.status();
+  for (const Interval& b : decoded->bursts) out.push_back({b.from, decoded->hash});
+  return out;
+}
+
+absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, ResourceId id, Interval when) const {
+  std::vector<RevisionRecord> out;
+  auto add = [&](records::RevisionRow&& r, Timestamp valid_to) {
+    RevisionRecord rec;
+    rec.uid = r.uid;
+    rec.valid = {r.stretch.first, valid_to};
+    rec.observed_from = r.stretch.first;
+    rec.last_confirmed = r.stretch.last;
+    rec.generation = r.stretch.rank;
+    rec.fields = std::move(r.fields);
+    const Node* node = p_.graph->Find(id);
+    if (node != nullptr) {
+      for (const Incarnation& i : node->incarnations) {
+        if (i.uid == rec.uid) rec.valid.to = std::min(rec.valid.to, i.alive.to);
+      }
+    }
+    if (rec.valid.from < when.to && rec.valid.to > when.from) out.push_back(std::move(rec));
+  };
+  auto row = p_.snapshot->Get(scope, storage::Table::kResource, storage::keys::Resource(id));
+  if (!row.ok()) return row.status();
+  if (row->has_value()) {
+    auto resource = records::DecodeResource(**row);
+    if (!resource.ok()) return resource.status();
+    for (records::RevisionRow& r : resource->newest) add(std::move(r), kForever);
+  }
+  for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
+    if (storage::BucketEnd(b) <= when.from) continue;
+    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kRevision, storage::keys::RevisionPrefix(id));
+         c->Valid(); c->Next()) {
+      const auto key = storage::keys::ParseRevision(c->key());
+      auto r = records::DecodeRevision(c->value());
+      if (!key.has_value() || !r.ok()) return absl::DataLossError("a revision row is damaged");
+      add(*std::move(r), key->valid_to);
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const RevisionRecord& a, const RevisionRecord& b) {
+    return std::tie(a.valid, a.uid) < std::tie(b.valid, b.uid);
+  });
+  return out;
+}
+
+absl::StatusOr<std::vector<DeadLetter>> ViewImpl::DeadLetters(ScopeId scope, size_t limit) const {
+  std::vector<DeadLetter> out;
+  for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
+    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kDeadLetter, ""); c->Valid() && out.size() < limit; c->Next()) {
+      auto letter = records::DecodeDeadLetter(scope, c->value());
+      if (!letter.ok()) return letter.status();
+      out.push_back(*std::move(letter));
+    }
+  }
+  return out;
+}
+
+}  // namespace kg
