@@ -1,0 +1,203 @@
+#include "query/blast_radius.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "query/blast_links.h"
+
+namespace kg::query {
+namespace {
+
+// What is known of one resource downstream.
+struct Victim {
+  int hops = 0;
+  int64_t cost = 0;
+  size_t origin = 0;             // whose path is the best
+  int index = -1;                // into that origin's walk; -1: reached by links alone
+  std::set<int> because_of;
+  std::optional<LinkedVictim> linked;
+  BurstPtr burst;                // what shows that it is affected
+};
+using Victims = std::map<ResourceId, Victim>;
+
+bool IsFailure(const Burst& b) {
+  return b.category == Category::kState || b.category == Category::kSymptom;
+}
+
+Timestamp FirstFault(const View& view, const BlastOrigin& origin, Interval window) {
+  if (origin.since != kForever) return origin.since;
+  Timestamp first = kForever;
+  ForEachBurst(view.graph(), origin.resource, view.as_of(), [&](const Burst& b) {
+    const bool fault = IsFailure(b) || b.category == Category::kChange;
+    if (fault && (b.end >= window.from || b.key.onset >= window.from)) {
+      first = std::min(first, b.earliest);
+    }
+    return true;
+  });
+  return first == kForever ? window.from : first;
+}
+
+// May failures of this class come over every step of the way?
+bool ClassMayUse(const RuleBook& rules, const std::vector<Reached>& walk, int index, ClassId cls) {
+  for (; index >= 0 && walk[index].previous >= 0; index = walk[index].previous) {
+    const auto& only = rules.EdgeType(walk[index].via.arrow.type).only_effects;
+    if (!only.empty() && std::find(only.begin(), only.end(), cls) == only.end()) return false;
+  }
+  return true;
+}
+
+// Severe before mild, early before late, then by class and hash of the event id.
+bool TellsMore(const RuleBook& rules, const BurstPtr& a, const BurstPtr& b) {
+  if (a->severity != b->severity) return a->severity > b->severity;
+  if (a->key.onset != b->key.onset) return a->key.onset < b->key.onset;
+  if (a->cls != b->cls) return rules.Class(a->cls).name < rules.Class(b->cls).name;
+  return a->key < b->key;
+}
+
+BurstPtr FailureOnTheWay(const View& view, const std::vector<Reached>& walk, int index,
+                         Timestamp fault, Interval window) {
+  BurstPtr best;
+  const Node* node = view.graph().Find(walk[index].id);
+  if (node == nullptr) return best;
+  node->bursts.ForEach([&](const BurstPtr& b) {
+    if (b->key.onset > view.as_of()) return false;
+    const bool counts = b->key.onset >= fault &&
+                        (MaskedEnd(b->end, view.as_of()) == kForever || b->key.onset >= window.from);
+    if (!IsFailure(*b) || !counts) return true;
+    if (!ClassMayUse(view.rules(), walk, index, b->cls)) return true;
+    if (best == nullptr || TellsMore(view.rules(), b, best)) best = b;
+    return true;
+  });
+  return best;
+}
+
+struct Work {
+  const View& view;
+  const BlastRadiusQuestion& question;
+  const Describer& say;
+  std::vector<std::vector<Reached>> walks;   // by origin
+  std::vector<Timestamp> faults;             // by origin
+  absl::flat_hash_set<ResourceId> origins;
+};
+
+// The best way to each slot over all origins, and which of them lead there at all.
+Victims GatherDownstream(const Work& work) {
+  Victims victims;
+  for (size_t o = 0; o < work.walks.size(); ++o) {
+    const int rank = work.question.origins[o].rank;
+    for (size_t i = 1; i < work.walks[o].size(); ++i) {
+      const Reached& r = work.walks[o][i];
+      if (work.origins.count(r.id) != 0) continue;
+      const auto known = victims.try_emplace(r.id);
+      Victim& v = known.first->second;
+      const bool better = known.second || std::tie(r.cost, r.hops) < std::tie(v.cost, v.hops);
+      if (better) v.cost = r.cost, v.hops = r.hops, v.origin = o, v.index = static_cast<int>(i);
+      v.because_of.insert(rank);
+    }
+  }
+  return victims;
+}
+
+void AddFailures(const Work& work, Victims* victims) {
+  for (size_t o = 0; o < work.walks.size(); ++o) {
+    for (size_t i = 1; i < work.walks[o].size(); ++i) {
+      const auto v = victims->find(work.walks[o][i].id);
+      if (v == victims->end()) continue;
+      const BurstPtr b = FailureOnTheWay(work.view, work.walks[o], static_cast<int>(i),
+                                         work.faults[o], work.question.window);
+      BurstPtr& burst = v->second.burst;
+      if (b != nullptr && (burst == nullptr || TellsMore(work.view.rules(), b, burst))) burst = b;
+    }
+  }
+}
+
+void AddLinked(const Work& work, std::vector<LinkedVictim> linked, Victims* victims) {
+  for (LinkedVictim& l : linked) {
+    const auto known = victims->try_emplace(l.burst->resource);
+    Victim& v = known.first->second;
+    v.because_of.insert(work.question.origins[l.origin].rank);
+    if (known.second || v.index < 0) {
+      if (known.second || l.hops < v.hops) v.hops = l.hops, v.cost = l.cost_milli, v.origin = l.origin;
+    }
+    if (!v.linked || l.confidence > v.linked->confidence) {
+      v.burst = l.burst;
+      v.linked = std::move(l);
+    }
+  }
+}
+
+AffectedAnswer Show(const Work& work, ResourceId id, const Victim& v) {
+  AffectedAnswer a;
+  a.resource = work.say.Resource(id);
+  a.state = v.burst != nullptr ? "affected" : "at_risk";
+  a.distance = v.hops;
+  a.because_of.assign(v.because_of.begin(), v.because_of.end());
+  a.cost = v.cost / 1000.0;
+  if (v.linked) a.confidence = v.linked->confidence;
+  if (v.burst != nullptr) {
+    a.episode = work.say.Episode(*v.burst);
+    a.severity = SeverityWord(v.burst->severity);
+  }
+  if (v.index >= 0) {
+    a.path = PathTo(work.say, work.walks[v.origin], v.index);
+  } else if (v.linked) {
+    for (const CauseLink& link : v.linked->chain) {
+      const auto part = work.say.LinkPath(link, work.view.as_of());
+      a.path.insert(a.path.end(), part.begin(), part.end());
+    }
+  }
+  return a;
+}
+
+}  // namespace
+
+BlastRadiusAnswer FindBlastRadius(const View& view, const BlastRadiusQuestion& question,
+                                  BudgetMeter* meter) {
+  const Describer say(view);
+  BlastRadiusAnswer answer;
+  answer.as_of = view.as_of();
+  if (question.origins.empty()) return answer;
+  answer.of = say.Resource(question.origins[0].resource);
+  Work work{view, question, say, {}, {}, {}};
+  for (const BlastOrigin& origin : question.origins) work.origins.insert(origin.resource);
+  meter->Enter("blast radius");
+  for (const BlastOrigin& origin : question.origins) {
+    work.faults.push_back(FirstFault(view, origin, question.window));
+    work.walks.push_back(WalkDownstream(say, origin.resource, question.max_hops,
+                                        std::llround(question.max_cost * 1000), meter));
+  }
+  Victims victims = GatherDownstream(work);
+  AddFailures(work, &victims);
+  meter->Enter("chains of causes");
+  AddLinked(work, FindLinkedVictims(view, question.origins, question.window, meter), &victims);
+
+  std::vector<const Victims::value_type*> order;
+  for (const auto& v : victims) order.push_back(&v);
+  const auto confidence = [](const Victim& v) { return v.linked ? v.linked->confidence : 0.0; };
+  const auto severity = [](const Victim& v) { return v.burst ? static_cast<int>(v.burst->severity) : -1; };
+  std::sort(order.begin(), order.end(), [&](const auto* x, const auto* y) {
+    const Victim& a = x->second;
+    const Victim& b = y->second;
+    if ((a.burst != nullptr) != (b.burst != nullptr)) return a.burst != nullptr;
+    if (a.hops != b.hops) return a.hops < b.hops;
+    if (confidence(a) != confidence(b)) return confidence(a) > confidence(b);
+    if (severity(a) != severity(b)) return severity(a) > severity(b);
+    if (a.cost != b.cost) return a.cost < b.cost;
+    return NameLess(say.Name(x->first), say.Name(y->first));
+  });
+  answer.total = order.size();
+  for (const auto* v : order) {
+    if (answer.affected.size() >= question.limit) break;
+    if (!meter->RoomForResult(answer.affected.size())) break;
+    answer.affected.push_back(Show(work, v->first, v->second));
+  }
+  answer.truncated = meter->truncated();
+  return answer;
+}
+
+}  // namespace kg::query
