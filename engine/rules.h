@@ -38,7 +38,9 @@ struct ClassInfo {
   bool IsFailure() const { return category == Category::kState || category == Category::kSymptom; }
 };
 
-// Where a reason was read, as in classify.tsv.
+// Where a reason was read, as in classify.tsv. Two places put more into the message than the source did:
+//   kTerminated: "exit=<exit code> " + the container state's message;
+//   kCondition:  "<Kind>/<Type>=<Status> " + the condition's message, e.g. "Pod/Ready=False ...".
 enum class SignalPlace : uint8_t {
   kEvent = 0, kWaiting = 1, kTerminated = 2, kPodStatus = 3, kCondition = 4, kLog = 5, kAlert = 6, kChange = 7
 };
@@ -55,7 +57,7 @@ struct PairPrior {
   Duration lag_min{0};
   Duration lag_typical{0};
   Duration lag_max{0};
-  int row = 0;               // row of priors.tsv; 0: the default for the categories
+  int row = 0;               // line of priors.tsv; 0: a default for the categories, or nothing at all
 };
 
 // Which way failure travels along an edge (from)-[type]->(to).
@@ -82,17 +84,30 @@ struct EdgePath {
   std::string path;          // of a Field, `[*]` matching any one bracket
   std::string edge;
   std::string to_group;
-  std::string to_kind;
+  bool to_group_known = true;  // false: by the kind, or by to_group_path
+  std::string to_kind;         // empty: to_kind_path holds it
   enum class Namespace : uint8_t { kSame, kNone, kField } to_ns = Namespace::kSame;
-  std::string ns_path;       // for kField: relative to the same element
-  bool reverse = false;      // the edge runs from what is named to this object
-  std::string optional_path; // a sibling field whose value "true" makes the reference optional
+  // Members beside the one that `path` ends in, i.e. `path` with its last member replaced.
+  std::string ns_path;        // for kField: holds the namespace; the object's own where absent
+  std::string to_kind_path;   // holds the kind
+  std::string to_group_path;  // holds the group or an apiVersion
+  std::string optional_path;  // "true" makes the reference optional
+  bool reverse = false;       // the edge runs from what is named to this object
+};
+
+// A kind of object, as group_kinds.tsv knows it.
+struct KindInfo {
+  std::string kind;         // Deployment
+  std::string group;        // apps; "" is core
+  bool namespaced = true;
+  std::string plural;       // deployments
+  std::string pod_spec;     // path of the pod specification inside it (spec.template.spec), or empty
 };
 
 struct LogClass {
   ClassId cls;
   std::string shape;         // the line with what varies masked: numbers, ids, addresses, quoted text
-  std::string reason;        // LOG_PANIC, …, as the predecessor names it
+  std::string reason;        // LOG_PANIC, …, LOG_ERROR, …: the predecessor's few names
 };
 
 // Immutable once made; thread-safe.
@@ -112,7 +127,9 @@ class RuleBook {
   virtual ClassId Classify(SignalPlace place, absl::string_view reason, absl::string_view message,
                            absl::string_view type) const = 0;
 
-  // The class of a change, from the kind of object and the paths that changed; most telling first.
+  // The classes of a change, from the kind of object and the paths that changed; most telling first,
+  // each once. A path may carry the new value ("spec.replicas = 0"); {"@created"} and {"@deleted"}
+  // stand for an object that appeared or went. Bookkeeping gives classes of category info.
   virtual std::vector<ClassId> ClassifyChange(absl::string_view kind,
                                               absl::Span<const std::string> paths) const = 0;
 
@@ -133,6 +150,10 @@ class RuleBook {
   virtual EdgeTypeId EdgeTypeByName(absl::string_view name) const = 0; // 0 when there is none
   virtual absl::Span<const EdgeTypeInfo> edge_types() const = 0;
   virtual absl::Span<const EdgePath> edge_paths() const = 0;
+
+  // By kind, plural or short name, in any case ("deploy", "Deployment", "deployments").
+  virtual std::optional<KindInfo> KindByName(absl::string_view name) const = 0;
+  virtual absl::Span<const KindInfo> kinds() const = 0;
 };
 
 }  // namespace kg
