@@ -74,8 +74,9 @@ ObjectRef Ref(const char* group, const char* kind, std::string ns, std::string n
 }
 
 std::string HostOfInstance(const std::string& instance) {
-  const size_t colon = instance.rfind(':');
-  if (colon == std::string::npos || instance.find(']') > colon) return instance;
+  const size_t colon = instance.rfind(':'), bracket = instance.rfind(']');
+  if (colon == std::string::npos) return instance;
+  if (bracket != std::string::npos && bracket > colon) return instance;
   return instance.substr(0, colon);
 }
 

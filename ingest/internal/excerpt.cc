@@ -46,6 +46,16 @@ bool IsLiteral(absl::string_view word) {
   return word == "true" || word == "false" || word == "null";
 }
 
+// A key as people choose them; what else stands before a colon may be data.
+bool IsKeyText(absl::string_view text) {
+  for (const char c : text) {
+    if (!absl::ascii_isalnum(c) && c != '_' && c != '-' && c != '.' && c != '/' && c != '$') {
+      return false;
+    }
+  }
+  return text.size() <= 64;
+}
+
 bool IsShortNumber(absl::string_view word) {
   if (word.empty() || word.size() > 8) return false;
   for (const char c : word) {
@@ -68,7 +78,8 @@ std::string MaskJson(absl::string_view s, size_t bytes) {
       }
       size_t next = end;
       while (next < s.size() && absl::ascii_isspace(s[next])) ++next;
-      const bool key = next < s.size() && s[next] == ':' && end - i <= 66;
+      const bool key =
+          next < s.size() && s[next] == ':' && IsKeyText(s.substr(i + 1, end - i - 2));
       const absl::string_view text = s.substr(i, end - i);
       out += key ? std::string(text) : std::string(end - i == 2 ? "\"\"" : "\"***\"");
       i = end;

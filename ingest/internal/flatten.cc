@@ -100,9 +100,24 @@ bool LooksLikeHost(absl::string_view word, bool after_scheme) {
          std::all_of(port.begin(), port.end(), [](char c) { return absl::ascii_isdigit(c); });
 }
 
+// Settings whose whole value is a host: DB_HOST, redis.addr, UPSTREAM.
+bool NamesHost(absl::string_view setting) {
+  const std::string lower = absl::AsciiStrToLower(setting);
+  for (const absl::string_view part : {"host", "addr", "server", "service", "endpoint", "broker",
+                                       "upstream", "url"}) {
+    if (absl::StrContains(lower, part)) return true;
+  }
+  return false;
+}
+
 // The hosts named in a configuration value; nothing else of it leaves the decoder.
-std::vector<std::string> HostsIn(absl::string_view text) {
+std::vector<std::string> HostsIn(absl::string_view setting, absl::string_view text) {
   std::set<std::string> hosts;
+  const absl::string_view whole = absl::StripAsciiWhitespace(text);
+  if (std::all_of(whole.begin(), whole.end(), IsHostChar) && NamesHost(setting) &&
+      LooksLikeHost(whole, true)) {
+    hosts.insert(std::string(whole));
+  }
   for (size_t i = 0; i < text.size() && hosts.size() < kMaxHostsPerValue;) {
     if (!IsHostChar(text[i])) {
       ++i;
@@ -292,7 +307,7 @@ class Flattener {
         Add(HmacField(ctx_, identity_, path_, text), FieldKind::kMac);
       }
       if (name != "data") continue;
-      const std::vector<std::string> hosts = HostsIn(text);
+      const std::vector<std::string> hosts = HostsIn(key, text);
       const Scope outer(this, "hosts");
       const Scope inner(this, key);
       for (size_t i = 0; i < hosts.size(); ++i) {

@@ -212,7 +212,11 @@ absl::Status JsonSplitter::Open(char c) {
 
 absl::Status JsonSplitter::Close(char c) {
   last_ = c;
-  if (Streaming() && depth_ == ElementDepth() && c == ']') {
+  if (Streaming() && depth_ == ElementDepth() && c == '}') {
+    ++pos_;
+    return Abandon("a list is closed by a brace");
+  }
+  if (Streaming() && depth_ == ElementDepth()) {
     if (InUnit()) {
       const absl::Status status = EndElement();
       if (!status.ok()) return status;

@@ -15,6 +15,18 @@ constexpr size_t kSniffBytes = 4096;
 constexpr size_t kChunkBytes = 256u << 10;
 constexpr size_t kScratchBytes = 256u << 10;
 
+// Runs `work`; what the libraries throw (no memory, above all) becomes a status.
+template <typename Work>
+absl::Status Guarded(Work work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory while decoding");
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("decoding failed: ", error.what()));
+  }
+}
+
 }  // namespace
 
 Stream::Stream(SetState* set, StreamOptions options, std::function<void(uint64_t)> progress)
@@ -35,7 +47,7 @@ Stream::Stream(SetState* set, StreamOptions options, std::function<void(uint64_t
   log_source_.pod = options_.log_pod;
 }
 
-absl::Status Stream::Feed(absl::string_view chunk) {
+absl::Status Stream::FeedAll(absl::string_view chunk) {
   while (!chunk.empty()) {
     const absl::string_view part = chunk.substr(0, kChunkBytes);
     chunk.remove_prefix(part.size());
@@ -45,12 +57,20 @@ absl::Status Stream::Feed(absl::string_view chunk) {
     const absl::Status status =
         inflater_.Feed(part, [this](absl::string_view data) { return TakePlain(data); });
     if (!set_.status().ok()) return set_.status();
-    if (!status.ok()) GiveUp(status.message());
+    if (!status.ok() && !dead_) GiveUp(status.message());
   }
   return absl::OkStatus();
 }
 
+absl::Status Stream::Feed(absl::string_view chunk) {
+  return Guarded([&] { return FeedAll(chunk); });
+}
+
 absl::Status Stream::Finish() {
+  return Guarded([this] { return FinishAll(); });
+}
+
+absl::Status Stream::FinishAll() {
   if (dead_) return set_.status();
   const absl::Status inflated =
       inflater_.Finish([this](absl::string_view data) { return TakePlain(data); });
@@ -77,10 +97,15 @@ void Stream::GiveUp(absl::string_view reason) {
 
 absl::Status Stream::TakePlain(absl::string_view data) {
   set_.stats().bytes_inflated += data.size();
-  if (dead_) return absl::OkStatus();
   if (started_) return Split(data);
   head_.append(data.data(), data.size());
-  return head_.size() >= kSniffBytes ? Start(false) : absl::OkStatus();
+  if (head_.size() < kSniffBytes) return absl::OkStatus();
+  if (absl::StripLeadingAsciiWhitespace(head_).empty()) {
+    head_.clear();
+    return absl::OkStatus();
+  }
+  const absl::Status status = Start(false);
+  return dead_ ? absl::CancelledError("of no known form") : status;
 }
 
 absl::Status Stream::Start(bool all) {

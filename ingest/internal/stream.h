@@ -24,6 +24,8 @@ class Stream : public StreamDecoder {
   absl::Status Finish() override;
 
  private:
+  absl::Status FeedAll(absl::string_view chunk);
+  absl::Status FinishAll();
   absl::Status TakePlain(absl::string_view data);
   absl::Status Start(bool all);
   absl::Status Split(absl::string_view data);
