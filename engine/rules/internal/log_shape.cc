@@ -6,12 +6,15 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace kg::rules {
 namespace {
 
 constexpr size_t kLongestQuotedWord = 40;
 constexpr int kFirstEphemeralPort = 30000;
+constexpr int kDeepestQuote = 2;
+constexpr size_t kLongestRead = 4096;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAlpha(char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); }
@@ -154,7 +157,7 @@ std::string Token(absl::string_view token) {
 
 class Masker {
  public:
-  explicit Masker(absl::string_view line) : line_(line) {}
+  Masker(absl::string_view line, int depth) : line_(line), depth_(depth) {}
 
   std::string Run() {
     while (at_ < line_.size() && out_.size() < 2 * kLongestShape) Step();
@@ -214,7 +217,7 @@ class Masker {
   }
 
   void TakeQuoted(char quote) {
-    const size_t close = line_.find(quote, at_ + 1);
+    const size_t close = Closing(quote);
     const bool apostrophe = quote == '\'' && at_ > 0 && IsWord(line_[at_ - 1]);
     if (close == absl::string_view::npos || apostrophe) {
       out_.push_back(quote);
@@ -227,8 +230,8 @@ class Masker {
       out_.append(inner.data(), inner.size());
     } else if (inner.size() <= kLongestQuotedWord && std::all_of(inner.begin(), inner.end(), IsToken)) {
       out_.append(Token(inner));
-    } else if (IsMemberName(close)) {
-      out_.append(inner.data(), std::min(inner.size(), kLongestQuotedWord));
+    } else if (depth_ < kDeepestQuote && IsText(inner, close)) {
+      out_.append(Masker(absl::StrReplaceAll(inner, {{"\\\"", "\""}}), depth_ + 1).Run());
     } else {
       out_.append("<s>");
     }
@@ -236,9 +239,21 @@ class Masker {
     at_ = close + 1;
   }
 
-  // The quoted text is a JSON member's name.
-  bool IsMemberName(size_t close) const {
-    return close + 1 < line_.size() && line_[close + 1] == ':' && close - at_ < kLongestQuotedWord;
+  // The quote's end; one behind a backslash is text.
+  size_t Closing(char quote) const {
+    for (size_t i = at_ + 1; i < line_.size(); ++i) {
+      if (line_[i] == quote && line_[i - 1] != '\\') return i;
+    }
+    return absl::string_view::npos;
+  }
+
+  // Quoted text that says what happened: a member's name, a member's value of several words (logfmt,
+  // JSON), a URL. Other quoted text is what somebody typed in.
+  bool IsText(absl::string_view inner, size_t close) const {
+    if (close + 1 < line_.size() && line_[close + 1] == ':') return true;
+    const bool member = absl::EndsWith(out_, "=\"") || absl::EndsWith(out_, ":\"") ||
+                        absl::EndsWith(out_, ": \"");
+    return (member && absl::StrContains(inner, " ")) || absl::StrContains(inner, "://");
   }
 
   void Cut() {
@@ -249,6 +264,7 @@ class Masker {
   }
 
   absl::string_view line_;
+  int depth_;  // quotes around the text
   size_t at_ = 0;
   std::string out_;
 };
@@ -256,8 +272,8 @@ class Masker {
 }  // namespace
 
 std::string LogShape(absl::string_view line) {
-  line = absl::StripLeadingAsciiWhitespace(line);
-  return Masker(line.substr(0, line.find('\n'))).Run();
+  line = absl::StripLeadingAsciiWhitespace(line.substr(0, kLongestRead));
+  return Masker(line.substr(0, line.find('\n')), 0).Run();
 }
 
 }  // namespace kg::rules

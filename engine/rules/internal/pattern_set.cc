@@ -45,10 +45,10 @@ PatternSet::PatternSet(PatternSet&&) noexcept = default;
 PatternSet& PatternSet::operator=(PatternSet&&) noexcept = default;
 
 absl::Status PatternSet::Add(absl::string_view pattern) {
-  const auto compiled = CompilePattern(pattern);
-  if (!compiled.ok()) return compiled.status();
   int id = -1;
-  patterns_->Add(Piece(pattern), PatternOptions(), &id);
+  if (patterns_->Add(Piece(pattern), PatternOptions(), &id) != re2::RE2::NoError) {
+    return CompilePattern(pattern).status();
+  }
   ++size_;
   return absl::OkStatus();
 }
@@ -87,15 +87,16 @@ void PatternSet::BuildWords(const std::vector<std::string>& words) {
     }
     ends_[state].push_back(static_cast<uint16_t>(i));
   }
-  LinkFailures(ends_);
+  LinkSuffixes();
+  Seal();
 }
 
 // Breadth first, each state takes over what its longest proper suffix can do; state 0 is the root and
 // also "no edge", which is what a byte outside of every word means.
-void PatternSet::LinkFailures(const std::vector<std::vector<uint16_t>>& found) {
-  std::vector<uint32_t> suffix(found.size(), 0);
+void PatternSet::LinkSuffixes() {
+  std::vector<uint32_t> suffix(ends_.size(), 0);
   std::queue<uint32_t> todo;
-  for (size_t c = 1; c < width_; ++c) {
+  for (uint32_t c = 1; c < width_; ++c) {
     if (next_[c] != 0) todo.push(next_[c]);
   }
   while (!todo.empty()) {
@@ -103,7 +104,7 @@ void PatternSet::LinkFailures(const std::vector<std::vector<uint16_t>>& found) {
     todo.pop();
     const uint32_t back = suffix[state];
     ends_[state].insert(ends_[state].end(), ends_[back].begin(), ends_[back].end());
-    for (size_t c = 1; c < width_; ++c) {
+    for (uint32_t c = 1; c < width_; ++c) {
       uint32_t& target = next_[state * width_ + c];
       const uint32_t fallback = next_[back * width_ + c];
       if (target == 0) {
@@ -116,13 +117,20 @@ void PatternSet::LinkFailures(const std::vector<std::vector<uint16_t>>& found) {
   }
 }
 
+void PatternSet::Seal() {
+  for (uint32_t& target : next_) target = (target * width_) << 1 | (ends_[target].empty() ? 0 : 1);
+}
+
 void PatternSet::FindWords(absl::string_view text, std::vector<int>* found) const {
-  uint32_t state = 0;
+  uint32_t row = 0;
+  const uint32_t* next = next_.data();
   for (const char c : text) {
-    state = next_[state * width_ + class_[static_cast<uint8_t>(c)]];
-    if (ends_[state].empty()) continue;
-    for (const uint16_t word : ends_[state]) found->push_back(word);
+    const uint32_t target = next[row + class_[static_cast<uint8_t>(c)]];
+    row = target >> 1;
+    if ((target & 1) == 0) continue;
+    for (const uint16_t word : ends_[row / width_]) found->push_back(word);
   }
+  if (found->size() < 2) return;
   std::sort(found->begin(), found->end());
   found->erase(std::unique(found->begin(), found->end()), found->end());
 }

@@ -41,16 +41,19 @@ class PatternSet {
 
  private:
   void BuildWords(const std::vector<std::string>& words);
-  void LinkFailures(const std::vector<std::vector<uint16_t>>& found);
+  void LinkSuffixes();
+  void Seal();
   void FindWords(absl::string_view text, std::vector<int>* found) const;
 
   size_t size_ = 0;
   bool always_ = false;  // some pattern has no word it needs
   std::unique_ptr<re2::FilteredRE2> patterns_;
 
-  // Aho-Corasick over the words in lower case: state s goes on byte b to next_[s * width_ + class_[b]].
+  // Aho-Corasick over the words in lower case. While it is built, state s goes on byte b to
+  // next_[s * width_ + class_[b]]; Seal() turns each target into its row's offset, shifted by one to
+  // make room for "some word ends there", so that a byte costs one load and one test.
   uint8_t class_[256] = {};
-  size_t width_ = 1;
+  uint32_t width_ = 1;
   std::vector<uint32_t> next_;
   std::vector<std::vector<uint16_t>> ends_;  // per state, the words that end there
 };

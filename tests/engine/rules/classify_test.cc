@@ -229,6 +229,10 @@ TEST_CASE("where two rows could match, the earlier or the more telling one does"
        "{node-role.kubernetes.io/control-plane: }.",
        "SCHED_TAINT"},
       {kEv, "NodeNotReady", "Node is not ready", "POD_NOT_READY"},
+      // A container that went over its own limit is no fault of the node.
+      {kEv, "OOMKilling", "Memory cgroup out of memory: Killed process 12 (app)",
+       "NODE_CGROUP_OOM"},
+      {kEv, "OOMKilling", "Out of memory: Killed process 12 (app)", "NODE_SYSTEM_OOM"},
       {kEv, "TaintManagerEviction", "Cancelling deletion of Pod shop/web-0", "LIFECYCLE"},
       {kEv, "FailedMount", "(combined from similar events): configmap \"a\" not found",
        "VOL_REF_MISSING"},

@@ -90,6 +90,8 @@ TEST_CASE("severity decides for itself, and is read out of the line where none w
   CHECK(Rules().IsHighSignal("", "2026-01-02T03:04:05Z ERROR cart: it broke"));
   CHECK(Rules().IsHighSignal("", "level=error msg=\"it broke\""));
   CHECK(Rules().IsHighSignal("", "E0102 03:04:05.000001       1 main.go:3] it broke"));
+  CHECK(Rules().IsHighSignal("", "fatal: it broke"));
+  CHECK(Rules().IsHighSignal("", "[error] it broke"));
   CHECK_FALSE(Rules().IsHighSignal("INFO", "ERROR is only a word here"));
   CHECK(NameOf(Rules().ClassifyLog("ERROR", "it broke").cls) == "LOG_ERROR");
   CHECK(NameOf(Rules().ClassifyLog("CRITICAL", "it broke").cls) == "LOG_FATAL");
@@ -187,10 +189,26 @@ TEST_CASE("lines of one kind have one shape") {
   CHECK(shape("secret \"db-login\" not found") == "secret \"db-login\" not found");
   CHECK(shape("cannot read \"some text with 3 words\"") == "cannot read \"<s>\"");
   CHECK(shape("x509: bad, sha256 wrong") == "x509: bad, sha256 wrong");
+  CHECK(shape("level=error msg=\"order 7 failed\" err=\"Post \\\"http://orders.shop.svc/7\\\": dial tcp "
+              "10.0.0.9:80: refused\"") ==
+        "level=error msg=\"order <n> failed\" err=\"Post \"http://orders.shop.svc/<n>\": dial tcp "
+        "<ip>:80: refused\"");
+  CHECK(shape("{\"level\":\"error\",\"msg\":\"no route to 10.0.0.9\",\"ts\":1700000000.12}") ==
+        "{\"level\":\"error\",\"msg\":\"no route to <ip>\",\"ts\":<n>}");
   CHECK(shape("first\nsecond") == "first");
   CHECK(shape("a \t  b\x01 c") == "a b c");
   CHECK(shape("can't open main.go:114") == "can't open main.go:<n>");
   CHECK(shape("item 7 of 9") == shape("item 12 of 99"));
+}
+
+TEST_CASE("hostile lines have a shape as well") {
+  for (const char c : {'"', '\'', '`', '\\', ' ', '.', '-', '1', ':', '\0', '\xff'}) {
+    CHECK(Rules().ClassifyLog("ERROR", std::string(100000, c)).shape.size() <= 256);
+  }
+  std::string nested;
+  for (int i = 0; i < 2000; ++i) nested += "=\"a ";
+  CHECK(Rules().ClassifyLog("ERROR", nested).shape.size() <= 256);
+  CHECK(Rules().ClassifyLog("ERROR", "").shape.empty());
 }
 
 TEST_CASE("a shape is short and cut between characters") {
