@@ -30,12 +30,12 @@ class SummaryFields {
     if (value.empty()) return;
     std::string text = Text(value);
     if (text.size() >= 8) ctx_.redactor().Text(&text);
-    fields_.push_back({std::move(path), std::move(text), FieldKind::kString});
+    fields_.push_back({Text(path), std::move(text), FieldKind::kString});
   }
   void PutValue(std::string path, const json::value* value) {
     if (value == nullptr || value->is_null() || value->is_structured()) return;
     if (value->is_string()) return Put(std::move(path), View(value->get_string()));
-    fields_.push_back({std::move(path), ScalarText(*value),
+    fields_.push_back({Text(path), ScalarText(*value),
                        value->is_bool() ? FieldKind::kBool : FieldKind::kNumber});
   }
   void PutMap(const std::string& base, const json::object* map) {
