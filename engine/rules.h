@@ -12,7 +12,8 @@
 
 // The knowledge that experts argue about, as data: failure classes, how to recognise them, which
 // causes which and how fast, and which way failure travels along an edge. The tables are the .tsv
-// files in engine/rules/, embedded at build; a folder given by the user overrides them by file name.
+// files in engine/rules/, embedded at build; a folder given by the user overrides them by file
+// name.
 
 namespace kg {
 
@@ -28,27 +29,44 @@ enum class Severity : uint8_t { kInfo = 0, kWarning = 1, kError = 2, kFatal = 3 
 
 struct ClassInfo {
   ClassId id;
-  std::string name;          // IMG_NOTFOUND
+  std::string name;  // IMG_NOTFOUND
   Category category = Category::kInfo;
   Severity severity = Severity::kInfo;
-  Duration gap{0};           // g(class): occurrences further apart are separate bursts
-  int precedence = 0;        // among simultaneous ones the lower can cause the higher
-  std::string meaning;       // one line for people
+  Duration gap{0};      // g(class): occurrences further apart are separate bursts
+  int precedence = 0;   // among simultaneous ones the lower can cause the higher
+  std::string meaning;  // one line for people
 
   bool IsFailure() const { return category == Category::kState || category == Category::kSymptom; }
 };
 
-// Where a reason was read, as in classify.tsv. Two places put more into the message than the source did:
+// Where a reason was read, as in classify.tsv. Two places put more into the message than the
+// source:
 //   kTerminated: "exit=<exit code> " + the container state's message;
 //   kCondition:  "<Kind>/<Type>=<Status> " + the condition's message, e.g. "Pod/Ready=False ...".
 enum class SignalPlace : uint8_t {
-  kEvent = 0, kWaiting = 1, kTerminated = 2, kPodStatus = 3, kCondition = 4, kLog = 5, kAlert = 6, kChange = 7
+  kEvent = 0,
+  kWaiting = 1,
+  kTerminated = 2,
+  kPodStatus = 3,
+  kCondition = 4,
+  kLog = 5,
+  kAlert = 6,
+  kChange = 7
 };
 
 // The kind of path between cause and effect, by its most telling edge.
 enum class PathKind : uint8_t {
-  kSelf = 0, kOwner = 1, kService = 2, kNamespace = 3, kConfig = 4, kNode = 5, kStorage = 6, kDns = 7,
-  kCalls = 8, kScaling = 9, kOther = 10
+  kSelf = 0,
+  kOwner = 1,
+  kService = 2,
+  kNamespace = 3,
+  kConfig = 4,
+  kNode = 5,
+  kStorage = 6,
+  kDns = 7,
+  kCalls = 8,
+  kScaling = 9,
+  kOther = 10
 };
 
 // P(cause explains effect | both seen, on such a path, in time), and how long it takes.
@@ -57,20 +75,20 @@ struct PairPrior {
   Duration lag_min{0};
   Duration lag_typical{0};
   Duration lag_max{0};
-  int row = 0;               // line of priors.tsv; 0: a default for the categories, or nothing at all
+  int row = 0;  // line of priors.tsv; 0: a default for the categories, or nothing at all
 };
 
 // Which way failure travels along an edge (from)-[type]->(to).
 enum class Travels : uint8_t {
-  kToFrom = 0,   // a fault of `to` explains `from` (Pod RUNS_ON Node)
-  kFromTo = 1,   // a fault of `from` explains `to`
+  kToFrom = 0,  // a fault of `to` explains `from` (Pod RUNS_ON Node)
+  kFromTo = 1,  // a fault of `from` explains `to`
   kBoth = 2,
   kNone = 3,
 };
 
 struct EdgeTypeInfo {
   EdgeTypeId id;
-  std::string name;          // RUNS_ON
+  std::string name;  // RUNS_ON
   Travels travels = Travels::kNone;
   PathKind path = PathKind::kOther;
   double hop_cost = 1.0;
@@ -80,8 +98,8 @@ struct EdgeTypeInfo {
 
 // An edge that a field of an object gives: "Pod* spec.volumes[*].configMap.name MOUNTS ConfigMap".
 struct EdgePath {
-  std::string kinds;         // comma-separated kinds that have it; "template" is every pod template
-  std::string path;          // of a Field, `[*]` matching any one bracket
+  std::string kinds;  // comma-separated kinds that have it; "template" is every pod template
+  std::string path;   // of a Field, `[*]` matching any one bracket
   std::string edge;
   std::string to_group;
   bool to_group_known = true;  // false: by the kind, or by to_group_path
@@ -97,17 +115,17 @@ struct EdgePath {
 
 // A kind of object, as group_kinds.tsv knows it.
 struct KindInfo {
-  std::string kind;         // Deployment
-  std::string group;        // apps; "" is core
+  std::string kind;   // Deployment
+  std::string group;  // apps; "" is core
   bool namespaced = true;
-  std::string plural;       // deployments
-  std::string pod_spec;     // path of the pod specification inside it (spec.template.spec), or empty
+  std::string plural;    // deployments
+  std::string pod_spec;  // path of the pod specification inside it (spec.template.spec), or empty
 };
 
 struct LogClass {
   ClassId cls;
-  std::string shape;         // the line with what varies masked: numbers, ids, addresses, quoted text
-  std::string reason;        // LOG_PANIC, …, LOG_ERROR, …: the predecessor's few names
+  std::string shape;   // the line with what varies masked: numbers, ids, addresses, quoted text
+  std::string reason;  // LOG_PANIC, …, LOG_ERROR, …: the predecessor's few names
 };
 
 // Immutable once made; thread-safe.
@@ -115,21 +133,23 @@ class RuleBook {
  public:
   virtual ~RuleBook() = default;
 
-  // The embedded tables, with files of `override_dir` in their place where given. An error names the
-  // file, the line, the column and what is allowed there.
+  // The embedded tables, with files of `override_dir` in their place where given. An error names
+  // the file, the line, the column and what is allowed there.
   static absl::StatusOr<std::shared_ptr<const RuleBook>> Load(const std::string& override_dir = "");
 
-  virtual const ClassInfo& Class(ClassId id) const = 0;   // unknown ids: the unclassified class
+  virtual const ClassInfo& Class(ClassId id) const = 0;  // unknown ids: the unclassified class
   virtual ClassId ClassByName(absl::string_view name) const = 0;  // 0 when there is none
   virtual absl::Span<const ClassInfo> classes() const = 0;
 
-  // First rule that matches, else an UNKNOWN_* class by place and event type ("Normal" or "Warning").
+  // First rule that matches, else an UNKNOWN_* class by place and event type ("Normal" or
+  // "Warning").
   virtual ClassId Classify(SignalPlace place, absl::string_view reason, absl::string_view message,
                            absl::string_view type) const = 0;
 
-  // The classes of a change, from the kind of object and the paths that changed; most telling first,
-  // each once. A path may carry the new value ("spec.replicas = 0"); {"@created"} and {"@deleted"}
-  // stand for an object that appeared or went. Bookkeeping gives classes of category info.
+  // The classes of a change, from the kind of object and the paths that changed; most telling
+  // first, each once. A path may carry the new value ("spec.replicas = 0"); {"@created"} and
+  // {"@deleted"} stand for an object that appeared or went. Bookkeeping gives classes of category
+  // info.
   virtual std::vector<ClassId> ClassifyChange(absl::string_view kind,
                                               absl::Span<const std::string> paths) const = 0;
 
@@ -146,8 +166,8 @@ class RuleBook {
   // The longest lag of any row with this effect: how far back to look.
   virtual Duration MaxLookBack(ClassId effect) const = 0;
 
-  virtual const EdgeTypeInfo& EdgeType(EdgeTypeId id) const = 0;       // unknown: travels none
-  virtual EdgeTypeId EdgeTypeByName(absl::string_view name) const = 0; // 0 when there is none
+  virtual const EdgeTypeInfo& EdgeType(EdgeTypeId id) const = 0;        // unknown: travels none
+  virtual EdgeTypeId EdgeTypeByName(absl::string_view name) const = 0;  // 0 when there is none
   virtual absl::Span<const EdgeTypeInfo> edge_types() const = 0;
   virtual absl::Span<const EdgePath> edge_paths() const = 0;
 

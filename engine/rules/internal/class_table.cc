@@ -32,9 +32,9 @@ absl::StatusOr<ClassTable> ClassTable::Load(absl::string_view classes, absl::str
   result.unclassified_.gap = 10min;
   result.unclassified_.precedence = 255;
   result.unclassified_.meaning = "Not classified";
-  auto class_rows = Table::Parse(
-      "classes.tsv", classes,
-      {"id", "name", "category", "severity", "gap", "precedence", "meaning"});
+  auto class_rows =
+      Table::Parse("classes.tsv", classes,
+                   {"id", "name", "category", "severity", "gap", "precedence", "meaning"});
   if (!class_rows.ok()) return class_rows.status();
   for (const Row& row : class_rows->rows()) {
     absl::Status added = result.AddClass(*class_rows, row);
@@ -105,8 +105,9 @@ ClassId ClassTable::ByName(absl::string_view name) const {
 absl::StatusOr<ClassId> ClassTable::Named(const Table& table, const Row& row, size_t column) const {
   const ClassId id = ByName(row.cells[column]);
   if (id.value == 0) {
-    return table.Error(row, column, absl::StrCat("no class `", row.cells[column],
-                                                 "`: allowed are the names of classes.tsv"));
+    return table.Error(
+        row, column,
+        absl::StrCat("no class `", row.cells[column], "`: allowed are the names of classes.tsv"));
   }
   return id;
 }
@@ -117,7 +118,8 @@ absl::Status ClassTable::AddItem(const Table& table, const Row& row, size_t colu
   const bool take = !absl::ConsumePrefix(&item, "!");
   const auto unknown = [&] {
     return table.Error(row, column,
-                       absl::StrCat("`", item, "`: allowed are names of classes.tsv, a beginning "
+                       absl::StrCat("`", item,
+                                    "`: allowed are names of classes.tsv, a beginning "
                                     "with `*`, @groups of groups.tsv and @CATEGORY, joined by |"));
   };
   bool any = false;
@@ -152,8 +154,7 @@ absl::Status ClassTable::AddItem(const Table& table, const Row& row, size_t colu
 }
 
 absl::StatusOr<std::vector<ClassId>> ClassTable::Expand(
-    const Table& table, const Row& row, size_t column,
-    const std::vector<Category>& allowed) const {
+    const Table& table, const Row& row, size_t column, const std::vector<Category>& allowed) const {
   std::vector<bool> chosen(classes_.size(), false);
   for (absl::string_view item : absl::StrSplit(row.cells[column], '|')) {
     absl::Status added = AddItem(table, row, column, item, allowed, &chosen);

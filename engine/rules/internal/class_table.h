@@ -11,7 +11,8 @@
 
 namespace kg::rules {
 
-// classes.tsv and groups.tsv: the classes by id and name, and the sets of them that other tables name.
+// classes.tsv and groups.tsv: the classes by id and name, and the sets of them that other tables
+// name.
 class ClassTable {
  public:
   static absl::StatusOr<ClassTable> Load(absl::string_view classes, absl::string_view groups);
@@ -26,8 +27,8 @@ class ClassTable {
   // A class named in another table; the error lists what is near.
   absl::StatusOr<ClassId> Named(const Table& table, const Row& row, size_t column) const;
 
-  // A list such as `IMG_*|@exit|!EXIT_UNKNOWN`, ascending. Classes of categories outside of `allowed`
-  // are left out where a pattern brings them, and an error where they are named.
+  // A list such as `IMG_*|@exit|!EXIT_UNKNOWN`, ascending. Classes of categories outside of
+  // `allowed` are left out where a pattern brings them, and an error where they are named.
   absl::StatusOr<std::vector<ClassId>> Expand(const Table& table, const Row& row, size_t column,
                                               const std::vector<Category>& allowed) const;
 
@@ -44,9 +45,8 @@ class ClassTable {
 };
 
 inline const std::vector<Category>& AllCategories() {
-  static const auto& all = *new std::vector<Category>{Category::kChange, Category::kState,
-                                                      Category::kSymptom, Category::kInfo,
-                                                      Category::kNoise};
+  static const auto& all = *new std::vector<Category>{
+      Category::kChange, Category::kState, Category::kSymptom, Category::kInfo, Category::kNoise};
   return all;
 }
 

@@ -32,7 +32,8 @@ bool IsPlainWord(absl::string_view s) {
   });
 }
 
-// The alternatives outside of brackets; one piece where a flag such as (?i) reaches over all of them.
+// The alternatives outside of brackets; one piece where a flag such as (?i) reaches over all of
+// them.
 std::vector<absl::string_view> Alternatives(absl::string_view pattern) {
   if (absl::StrContains(pattern, "(?") || absl::StrContains(pattern, "\\|")) return {pattern};
   std::vector<absl::string_view> pieces;
@@ -123,8 +124,9 @@ absl::Status Classifier::AddRow(const Table& table, const Row& row, const ClassT
     const auto& names = PlaceNames();
     const auto it = std::find(names.begin(), names.end(), name);
     if (it == names.end()) {
-      return table.Error(row, 0, absl::StrCat("`", name, "`: allowed are ",
-                                              absl::StrJoin(names, ", "), ", joined by `,`"));
+      return table.Error(row, 0,
+                         absl::StrCat("`", name, "`: allowed are ", absl::StrJoin(names, ", "),
+                                      ", joined by `,`"));
     }
     places_[static_cast<size_t>(it - names.begin())].rules.push_back(rule.get());
   }
@@ -138,8 +140,7 @@ absl::Status Classifier::BuildPlace(Place* place,
   re2::RE2::Options options;
   options.set_encoding(re2::RE2::Options::EncodingLatin1);
   options.set_log_errors(false);
-  place->reason_patterns =
-      std::make_unique<re2::RE2::Set>(options, re2::RE2::ANCHOR_BOTH);
+  place->reason_patterns = std::make_unique<re2::RE2::Set>(options, re2::RE2::ANCHOR_BOTH);
   std::vector<const Rule*> any_reason;
   std::vector<std::string> reasons;
   for (size_t i = 0; i < place->rules.size(); ++i) {

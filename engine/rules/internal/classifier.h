@@ -17,8 +17,8 @@
 
 namespace kg::rules {
 
-// classify.tsv. Reasons spelled out in the table are looked up in a hash map that leads straight to the
-// rows they may match; only other reasons meet expressions.
+// classify.tsv. Reasons spelled out in the table are looked up in a hash map that leads straight to
+// the rows they may match; only other reasons meet expressions.
 class Classifier {
  public:
   static absl::StatusOr<std::unique_ptr<Classifier>> Load(absl::string_view text,
@@ -38,7 +38,8 @@ class Classifier {
   // Rules that one reason leads to, in order; what follows a rule for any message is cut off.
   struct Group {
     std::vector<const Rule*> rules;
-    std::unique_ptr<PatternSet> patterns;  // of the rules that ask for a message, where they are many
+    std::unique_ptr<PatternSet>
+        patterns;  // of the rules that ask for a message, where they are many
     ClassId otherwise;
 
     ClassId Find(absl::string_view message) const;
@@ -47,7 +48,7 @@ class Classifier {
   struct Place {
     std::vector<const Rule*> rules;  // all of this place, in order
     absl::flat_hash_map<std::string, const Group*> by_reason;
-    std::vector<size_t> with_pattern;              // positions of rules whose reason is an expression
+    std::vector<size_t> with_pattern;  // positions of rules whose reason is an expression
     std::unique_ptr<re2::RE2::Set> reason_patterns;  // of those
     const Group* any_reason = nullptr;
     std::map<std::vector<const Rule*>, std::unique_ptr<Group>> groups;
@@ -64,8 +65,9 @@ class Classifier {
   std::array<Place, 8> places_;
 };
 
-// Of a scheduler's message that lists several reasons with numbers of nodes, the clauses that hold for
-// most nodes; control-plane taints count only when nothing else is named. Other messages unchanged.
+// Of a scheduler's message that lists several reasons with numbers of nodes, the clauses that hold
+// for most nodes; control-plane taints count only when nothing else is named. Other messages
+// unchanged.
 std::string DominantClause(absl::string_view message);
 
 }  // namespace kg::rules

@@ -28,16 +28,15 @@ absl::StatusOr<std::unique_ptr<EdgeTable>> EdgeTable::Load(absl::string_view edg
                                                            const KindTable& kinds) {
   auto result = std::make_unique<EdgeTable>();
   auto types = Table::Parse(
-      "edges.tsv", edges,
-      {"id", "name", "travels", "path", "hop_cost", "only_effects", "meaning"});
+      "edges.tsv", edges, {"id", "name", "travels", "path", "hop_cost", "only_effects", "meaning"});
   if (!types.ok()) return types.status();
   for (const Row& row : types->rows()) {
     absl::Status added = result->AddType(*types, row, classes);
     if (!added.ok()) return added;
   }
-  auto fields = Table::Parse("edge_paths.tsv", paths,
-                             {"kinds", "path", "edge", "to_group", "to_kind", "to_ns",
-                              "direction", "optional"});
+  auto fields = Table::Parse(
+      "edge_paths.tsv", paths,
+      {"kinds", "path", "edge", "to_group", "to_kind", "to_ns", "direction", "optional"});
   if (!fields.ok()) return fields.status();
   for (const Row& row : fields->rows()) {
     absl::Status added = result->AddPath(*fields, row, kinds);
@@ -85,15 +84,17 @@ absl::Status EdgeTable::AddPath(const Table& table, const Row& row, const KindTa
   path.kinds = row.cells[0];
   for (absl::string_view kind : absl::StrSplit(path.kinds, ',')) {
     if (kind != "template" && !kinds.ByName(absl::AsciiStrToLower(kind)).has_value()) {
-      return table.Error(row, 0, absl::StrCat("no kind `", kind, "`: allowed are `template` and "
-                                              "the kinds of group_kinds.tsv"));
+      return table.Error(row, 0,
+                         absl::StrCat("no kind `", kind,
+                                      "`: allowed are `template` and "
+                                      "the kinds of group_kinds.tsv"));
     }
   }
   path.path = row.cells[1];
   path.edge = row.cells[2];
   if (ByName(path.edge).value == 0) {
-    return table.Error(row, 2, absl::StrCat("no edge `", path.edge,
-                                            "`: allowed are the names of edges.tsv"));
+    return table.Error(
+        row, 2, absl::StrCat("no edge `", path.edge, "`: allowed are the names of edges.tsv"));
   }
   if (!IsSibling(row.cells[3], &path.to_group_path) && row.cells[3] != "core") {
     path.to_group = row.cells[3] == "?" ? "" : row.cells[3];
@@ -102,8 +103,10 @@ absl::Status EdgeTable::AddPath(const Table& table, const Row& row, const KindTa
   if (!IsSibling(row.cells[4], &path.to_kind_path)) {
     path.to_kind = row.cells[4];
     if (!kinds.ByName(absl::AsciiStrToLower(path.to_kind)).has_value()) {
-      return table.Error(row, 4, absl::StrCat("no kind `", path.to_kind, "`: allowed are `.member` "
-                                              "and the kinds of group_kinds.tsv"));
+      return table.Error(row, 4,
+                         absl::StrCat("no kind `", path.to_kind,
+                                      "`: allowed are `.member` "
+                                      "and the kinds of group_kinds.tsv"));
     }
   }
   if (IsSibling(row.cells[5], &path.ns_path)) {

@@ -10,8 +10,8 @@
 namespace kg::rules {
 
 absl::StatusOr<std::unique_ptr<KindTable>> KindTable::Load(absl::string_view text) {
-  auto table = Table::Parse("group_kinds.tsv", text,
-                            {"kind", "group", "scope", "names", "pod_spec"});
+  auto table =
+      Table::Parse("group_kinds.tsv", text, {"kind", "group", "scope", "names", "pod_spec"});
   if (!table.ok()) return table.status();
   auto result = std::make_unique<KindTable>();
   for (const Row& row : table->rows()) {

@@ -16,12 +16,22 @@ constexpr int kFirstEphemeralPort = 30000;
 constexpr int kDeepestQuote = 2;
 constexpr size_t kLongestRead = 4096;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsAlpha(char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); }
-bool IsHex(char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); }
-bool IsWord(char c) { return IsDigit(c) || IsAlpha(c) || c == '_'; }
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool IsAlpha(char c) {
+  return absl::ascii_isalpha(static_cast<unsigned char>(c));
+}
+bool IsHex(char c) {
+  return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+}
+bool IsWord(char c) {
+  return IsDigit(c) || IsAlpha(c) || c == '_';
+}
 // What holds a name, a host, a version or an id together.
-bool IsToken(char c) { return IsWord(c) || c == '-' || c == '.'; }
+bool IsToken(char c) {
+  return IsWord(c) || c == '-' || c == '.';
+}
 
 size_t RunOf(absl::string_view s, size_t from, bool (*in)(char)) {
   size_t end = from;
@@ -84,13 +94,16 @@ bool IsIpV4(absl::string_view s) {
 }
 
 bool IsNumber(absl::string_view s) {
-  return !s.empty() && IsDigit(s[0]) && std::all_of(s.begin(), s.end(), [](char c) {
-    return IsDigit(c) || c == '.';
-  });
+  return !s.empty() && IsDigit(s[0]) &&
+         std::all_of(s.begin(), s.end(), [](char c) { return IsDigit(c) || c == '.'; });
 }
 
-bool HasDigit(absl::string_view s) { return std::any_of(s.begin(), s.end(), IsDigit); }
-bool HasAlpha(absl::string_view s) { return std::any_of(s.begin(), s.end(), IsAlpha); }
+bool HasDigit(absl::string_view s) {
+  return std::any_of(s.begin(), s.end(), IsDigit);
+}
+bool HasAlpha(absl::string_view s) {
+  return std::any_of(s.begin(), s.end(), IsAlpha);
+}
 
 bool IsHexId(absl::string_view s) {
   return s.size() >= 8 && HasDigit(s) && std::all_of(s.begin(), s.end(), IsHex);
@@ -98,7 +111,7 @@ bool IsHexId(absl::string_view s) {
 
 bool IsSourceFile(absl::string_view token) {
   static constexpr std::array<absl::string_view, 16> kEndings = {
-      ".go", ".py", ".java", ".js",  ".ts", ".cc", ".cpp", ".c",
+      ".go", ".py", ".java", ".js",  ".ts", ".cc", ".cpp",   ".c",
       ".h",  ".rs", ".rb",   ".php", ".kt", ".cs", ".scala", ".mjs"};
   return std::any_of(kEndings.begin(), kEndings.end(),
                      [token](absl::string_view e) { return absl::EndsWith(token, e); });
@@ -108,8 +121,8 @@ bool IsServiceName(absl::string_view token) {
   return absl::StrContains(token, ".svc") || absl::EndsWith(token, ".local");
 }
 
-// One part of a name between '-', '.' and '_': generated ones (pod hashes, random suffixes, counters)
-// give way, words and words with a short number (x509, http2) stay.
+// One part of a name between '-', '.' and '_': generated ones (pod hashes, random suffixes,
+// counters) give way, words and words with a short number (x509, http2) stay.
 std::string Part(absl::string_view part) {
   if (part.empty()) return "";
   if (std::all_of(part.begin(), part.end(), IsDigit)) return "<n>";
@@ -228,7 +241,8 @@ class Masker {
     out_.push_back(quote);
     if (inner.size() <= 3 && !HasDigit(inner)) {
       out_.append(inner.data(), inner.size());
-    } else if (inner.size() <= kLongestQuotedWord && std::all_of(inner.begin(), inner.end(), IsToken)) {
+    } else if (inner.size() <= kLongestQuotedWord &&
+               std::all_of(inner.begin(), inner.end(), IsToken)) {
       out_.append(Token(inner));
     } else if (depth_ < kDeepestQuote && IsText(inner, close)) {
       out_.append(Masker(absl::StrReplaceAll(inner, {{"\\\"", "\""}}), depth_ + 1).Run());
@@ -247,12 +261,12 @@ class Masker {
     return absl::string_view::npos;
   }
 
-  // Quoted text that says what happened: a member's name, a member's value of several words (logfmt,
-  // JSON), a URL. Other quoted text is what somebody typed in.
+  // Quoted text that says what happened: a member's name, a member's value of several words
+  // (logfmt, JSON), a URL. Other quoted text is what somebody typed in.
   bool IsText(absl::string_view inner, size_t close) const {
     if (close + 1 < line_.size() && line_[close + 1] == ':') return true;
-    const bool member = absl::EndsWith(out_, "=\"") || absl::EndsWith(out_, ":\"") ||
-                        absl::EndsWith(out_, ": \"");
+    const bool member =
+        absl::EndsWith(out_, "=\"") || absl::EndsWith(out_, ":\"") || absl::EndsWith(out_, ": \"");
     return (member && absl::StrContains(inner, " ")) || absl::StrContains(inner, "://");
   }
 

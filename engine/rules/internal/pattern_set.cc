@@ -19,9 +19,13 @@ re2::RE2::Options PatternOptions() {
   return options;
 }
 
-re2::StringPiece Piece(absl::string_view s) { return {s.data(), s.size()}; }
+re2::StringPiece Piece(absl::string_view s) {
+  return {s.data(), s.size()};
+}
 
-uint8_t Lower(uint8_t byte) { return byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte; }
+uint8_t Lower(uint8_t byte) {
+  return byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte;
+}
 
 }  // namespace
 
@@ -91,8 +95,8 @@ void PatternSet::BuildWords(const std::vector<std::string>& words) {
   Seal();
 }
 
-// Breadth first, each state takes over what its longest proper suffix can do; state 0 is the root and
-// also "no edge", which is what a byte outside of every word means.
+// Breadth first, each state takes over what its longest proper suffix can do; state 0 is the root
+// and also "no edge", which is what a byte outside of every word means.
 void PatternSet::LinkSuffixes() {
   std::vector<uint32_t> suffix(ends_.size(), 0);
   std::queue<uint32_t> todo;

@@ -25,8 +25,9 @@ absl::StatusOr<std::vector<PathKind>> ParsePaths(const Table& table, const Row& 
     } else if (name == "any") {
       for (size_t i = 0; i < kPathKinds; ++i) paths.push_back(static_cast<PathKind>(i));
     } else {
-      return table.Error(row, column, absl::StrCat("`", name, "`: allowed are any, ",
-                                                   absl::StrJoin(names, ", "), ", joined by |"));
+      return table.Error(row, column,
+                         absl::StrCat("`", name, "`: allowed are any, ", absl::StrJoin(names, ", "),
+                                      ", joined by |"));
     }
   }
   return paths;
@@ -35,9 +36,9 @@ absl::StatusOr<std::vector<PathKind>> ParsePaths(const Table& table, const Row& 
 }  // namespace
 
 const std::vector<std::string>& PathKindNames() {
-  static const auto& names = *new std::vector<std::string>{
-      "self", "owner", "service", "namespace", "config", "node",
-      "storage", "dns", "calls", "scaling", "other"};
+  static const auto& names =
+      *new std::vector<std::string>{"self",    "owner", "service", "namespace", "config", "node",
+                                    "storage", "dns",   "calls",   "scaling",   "other"};
   return names;
 }
 
@@ -50,9 +51,9 @@ PriorTable::PriorTable(const ClassTable& classes) : classes_(classes), pairs_(1)
 
 absl::StatusOr<std::unique_ptr<PriorTable>> PriorTable::Load(absl::string_view text,
                                                              const ClassTable& classes) {
-  auto table = Table::Parse("priors.tsv", text,
-                            {"causes", "effects", "paths", "lag_min", "lag_typ", "lag_max",
-                             "prior", "source"});
+  auto table = Table::Parse(
+      "priors.tsv", text,
+      {"causes", "effects", "paths", "lag_min", "lag_typ", "lag_max", "prior", "source"});
   if (!table.ok()) return table.status();
   std::unique_ptr<PriorTable> result(new PriorTable(classes));
   if (table->rows().size() >= kMostRows) {
@@ -88,8 +89,8 @@ absl::StatusOr<PairPrior> PriorTable::ParseValues(const Table& table, const Row&
 }
 
 absl::Status PriorTable::AddRow(const Table& table, const Row& row) {
-  const auto causes = classes_.Expand(table, row, 0,
-                                      {Category::kChange, Category::kState, Category::kSymptom});
+  const auto causes =
+      classes_.Expand(table, row, 0, {Category::kChange, Category::kState, Category::kSymptom});
   if (!causes.ok()) return causes.status();
   const auto effects = classes_.Expand(table, row, 1, {Category::kState, Category::kSymptom});
   if (!effects.ok()) return effects.status();

@@ -12,8 +12,8 @@
 
 namespace kg::rules {
 
-// priors.tsv, spread out at load into one cell for each (cause, effect, path kind), so that a look-up is
-// two multiplications: about 2 MB for 300 classes.
+// priors.tsv, spread out at load into one cell for each (cause, effect, path kind), so that a
+// look-up is two multiplications: about 2 MB for 300 classes.
 class PriorTable {
  public:
   // `classes` must outlive the result.

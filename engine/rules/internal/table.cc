@@ -61,8 +61,9 @@ absl::Status Table::Error(const Row& row, size_t column, absl::string_view what)
 absl::StatusOr<int> Table::Integer(const Row& row, size_t column, int low, int high) const {
   int value = 0;
   if (!absl::SimpleAtoi(row.cells[column], &value) || value < low || value > high) {
-    return Error(row, column, absl::StrCat("`", row.cells[column], "`: allowed are whole numbers from ",
-                                           low, " to ", high));
+    return Error(row, column,
+                 absl::StrCat("`", row.cells[column], "`: allowed are whole numbers from ", low,
+                              " to ", high));
   }
   return value;
 }
@@ -71,8 +72,9 @@ absl::StatusOr<double> Table::Fraction(const Row& row, size_t column, double low
                                        double high) const {
   double value = 0;
   if (!absl::SimpleAtod(row.cells[column], &value) || !(value >= low && value <= high)) {
-    return Error(row, column, absl::StrCat("`", row.cells[column], "`: allowed are numbers from ", low,
-                                           " to ", high));
+    return Error(
+        row, column,
+        absl::StrCat("`", row.cells[column], "`: allowed are numbers from ", low, " to ", high));
   }
   return value;
 }
@@ -100,8 +102,9 @@ absl::StatusOr<size_t> Table::OneOf(const Row& row, size_t column,
   for (size_t i = 0; i < allowed.size(); ++i) {
     if (row.cells[column] == allowed[i]) return i;
   }
-  return Error(row, column, absl::StrCat("`", row.cells[column], "`: allowed are ",
-                                         absl::StrJoin(allowed, ", ")));
+  return Error(
+      row, column,
+      absl::StrCat("`", row.cells[column], "`: allowed are ", absl::StrJoin(allowed, ", ")));
 }
 
 }  // namespace kg::rules

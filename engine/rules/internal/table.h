@@ -16,8 +16,8 @@ struct Row {
   std::vector<std::string> cells;
 };
 
-// A tab-separated file: '#' comments, one header line naming the columns, then rows that have exactly
-// those columns, none of them empty. Cells are kept as they stand, blanks included.
+// A tab-separated file: '#' comments, one header line naming the columns, then rows that have
+// exactly those columns, none of them empty. Cells are kept as they stand, blanks included.
 class Table {
  public:
   // An error names the file, the line and the column, and what is allowed there.

@@ -39,8 +39,7 @@ TEST_CASE("a pod template's fields tell what changed, whoever holds it") {
   CHECK(First("Deployment", "spec.template.spec.containers[app].resources.requests.cpu") ==
         "CHANGE_REQUESTS");
   CHECK(First("Deployment", "spec.template.spec.nodeSelector.disk") == "CHANGE_SCHEDULING");
-  CHECK(First("Deployment", "spec.template.spec.volumes[data].configMap.name") ==
-        "CHANGE_VOLUMES");
+  CHECK(First("Deployment", "spec.template.spec.volumes[data].configMap.name") == "CHANGE_VOLUMES");
   CHECK(First("Deployment", "spec.template.spec.serviceAccountName") == "CHANGE_SECURITY");
   CHECK(First("Deployment", "spec.template.spec.containers[app].ports[http].containerPort") ==
         "CHANGE_PORTS");

@@ -1,5 +1,5 @@
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <string>
 
 #include "tests/engine/rules/rules_testing.h"
@@ -87,8 +87,9 @@ TEST_CASE("kinds by any name kubectl takes") {
   CHECK(deploy->group == "apps");
   CHECK(deploy->namespaced);
   CHECK(deploy->pod_spec == "spec.template.spec");
-  for (const char* name : {"po", "svc", "cm", "ns", "no", "rs", "sts", "ds", "pvc", "pv", "ing",
-                           "hpa", "Pod", "pods", "REPLICASET", "netpol", "cj", "sa", "sc", "crd"}) {
+  for (const char* name :
+       {"po",  "svc", "cm",  "ns",   "no",         "rs",     "sts", "ds", "pvc", "pv",
+        "ing", "hpa", "Pod", "pods", "REPLICASET", "netpol", "cj",  "sa", "sc",  "crd"}) {
     INFO(name);
     CHECK(Rules().KindByName(name).has_value());
   }

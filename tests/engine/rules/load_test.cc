@@ -86,12 +86,13 @@ TEST_CASE("what is wrong in a table is said with file, line, column and what is 
   CHECK(absl::StartsWith(error("alerts.tsv", ""), "alerts.tsv:1: no header line"));
   CHECK(error("classify.tsv", "place\treason\tmessage\tclass\nev\tA\t.\tNO_SUCH\n") ==
         "classify.tsv:2: column `class`: no class `NO_SUCH`: allowed are the names of classes.tsv");
-  CHECK(absl::StartsWith(error("classify.tsv", "place\treason\tmessage\tclass\nev\tA\t(\tLIFECYCLE\n"),
-                         "classify.tsv:2: column `message`: missing )"));
-  CHECK(absl::StartsWith(error("classify.tsv", "place\treason\tmessage\tclass\nxx\tA\t.\tLIFECYCLE\n"),
-                         "classify.tsv:2: column `place`: `xx`: allowed are ev, w, t, pod, cond"));
-  const std::string priors =
-      "causes\teffects\tpaths\tlag_min\tlag_typ\tlag_max\tprior\tsource\n";
+  CHECK(absl::StartsWith(
+      error("classify.tsv", "place\treason\tmessage\tclass\nev\tA\t(\tLIFECYCLE\n"),
+      "classify.tsv:2: column `message`: missing )"));
+  CHECK(absl::StartsWith(
+      error("classify.tsv", "place\treason\tmessage\tclass\nxx\tA\t.\tLIFECYCLE\n"),
+      "classify.tsv:2: column `place`: `xx`: allowed are ev, w, t, pod, cond"));
+  const std::string priors = "causes\teffects\tpaths\tlag_min\tlag_typ\tlag_max\tprior\tsource\n";
   CHECK(absl::StartsWith(
       error("priors.tsv", (priors + "OOM_KILLED\tCRASHLOOP\tself\t0s\t9m\t2m\t.9\tme\n").c_str()),
       "priors.tsv:2: column `lag_max`: must not be less"));
@@ -104,11 +105,10 @@ TEST_CASE("what is wrong in a table is said with file, line, column and what is 
   CHECK(absl::StartsWith(
       error("priors.tsv", (priors + "OOM_KILLED\tCRASHLOOP\tsky\t0s\t1m\t2m\t.9\tme\n").c_str()),
       "priors.tsv:2: column `paths`: `sky`: allowed are any, self"));
-  CHECK(absl::StartsWith(
-      error("edge_paths.tsv",
-            "kinds\tpath\tedge\tto_group\tto_kind\tto_ns\tdirection\toptional\n"
-            "Pod\tspec.x\tNO_EDGE\tcore\tSecret\tsame\tout\t-\n"),
-      "edge_paths.tsv:2: column `edge`: no edge `NO_EDGE`"));
+  CHECK(absl::StartsWith(error("edge_paths.tsv",
+                               "kinds\tpath\tedge\tto_group\tto_kind\tto_ns\tdirection\toptional\n"
+                               "Pod\tspec.x\tNO_EDGE\tcore\tSecret\tsame\tout\t-\n"),
+                         "edge_paths.tsv:2: column `edge`: no edge `NO_EDGE`"));
 }
 
 TEST_CASE("ids are unique and never outside of their range") {
@@ -141,10 +141,11 @@ TEST_CASE("every class of a table is known, and every class is produced somewher
   }
   // Given by code: fallbacks, what is derived from several objects, findings of the graph.
   const std::set<std::string> by_code = {
-      "UNKNOWN_WARNING", "UNKNOWN_NORMAL", "UNKNOWN_LOG", "UNKNOWN_STATUS", "LOG_ERROR",
-      "ALERT_OTHER", "PVC_PENDING", "REPLICAS_UNAVAILABLE", "NO_READY_ENDPOINTS", "TARGET_DOWN",
-      "STUCK_TERMINATING", "REF_MISSING", "SELECTOR_EMPTY", "PORT_MISMATCH", "ZERO_REPLICAS",
-      "WEBHOOK_DEAD", "NETWORK_ISOLATED", "CHANGE_DNS_CONFIG"};
+      "UNKNOWN_WARNING",    "UNKNOWN_NORMAL",   "UNKNOWN_LOG",       "UNKNOWN_STATUS",
+      "LOG_ERROR",          "ALERT_OTHER",      "PVC_PENDING",       "REPLICAS_UNAVAILABLE",
+      "NO_READY_ENDPOINTS", "TARGET_DOWN",      "STUCK_TERMINATING", "REF_MISSING",
+      "SELECTOR_EMPTY",     "PORT_MISMATCH",    "ZERO_REPLICAS",     "WEBHOOK_DEAD",
+      "NETWORK_ISOLATED",   "CHANGE_DNS_CONFIG"};
   for (const ClassInfo& info : Rules().classes()) {
     INFO(info.name);
     const bool produced = absl::StrContains(everything, absl::StrCat("\t", info.name, "\n")) ||
@@ -158,9 +159,9 @@ TEST_CASE("no rule names a particular service, namespace or data set") {
     for (absl::string_view line : absl::StrSplit(table.text, '\n')) {
       if (line.empty() || line[0] == '#') continue;
       INFO(table.file << ": " << std::string(line));
-      for (const char* name : {"nezha", "petshop", "rootcausebench", "trainticket", "train-ticket", "cart",
-                               "checkout", "frontend", "kg-testing", "buglab", "kube-system",
-                               "productcatalog", "online-boutique", "sock-shop"}) {
+      for (const char* name : {"nezha", "petshop", "rootcausebench", "trainticket", "train-ticket",
+                               "cart", "checkout", "frontend", "kg-testing", "buglab",
+                               "kube-system", "productcatalog", "online-boutique", "sock-shop"}) {
         REQUIRE_FALSE(absl::StrContains(line, name));
       }
     }

@@ -35,8 +35,7 @@ TEST_CASE("the predecessor's ten categories pass at any severity") {
       "too many connections to database", "database connection pool is small",
       // 8 security
       "certificate has expired", "invalid certificate", "certificate verify failed",
-      "untrusted certificate", "tls handshake failed", "authentication failed",
-      "permission denied",
+      "untrusted certificate", "tls handshake failed", "authentication failed", "permission denied",
       // 9 storage
       "failed to mount", "volume data failed", "persistentvolume pv1 error", "failed to attach",
       "io error",
@@ -75,8 +74,8 @@ TEST_CASE("golden lines of the predecessor") {
   CHECK(Rules().ClassifyLog("WARNING", "certificate has expired").reason == "LOG_WARNING");
   CHECK(NameOf(Rules().ClassifyLog("WARNING", "certificate has expired").cls) == "LOG_TLS");
   CHECK_FALSE(Rules().IsHighSignal("INFO", "unauthorized"));
-  const LogClass panic = Rules().ClassifyLog(
-      "FATAL", "panic: runtime error: index out of range [3] with length 3");
+  const LogClass panic =
+      Rules().ClassifyLog("FATAL", "panic: runtime error: index out of range [3] with length 3");
   CHECK(panic.reason == "LOG_PANIC");
   CHECK(NameOf(panic.cls) == "LOG_PANIC");
 }
@@ -105,8 +104,9 @@ TEST_CASE("log lines tell their class") {
       {"LOG_PANIC", "Uncaught Exception: boom"},
       {"LOG_PANIC", "Exception in thread \"main\" java.lang.Error"},
       {"LOG_HEAP_OOM", "java.lang.OutOfMemoryError: Java heap space"},
-      {"LOG_HEAP_OOM", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of "
-                       "memory"},
+      {"LOG_HEAP_OOM",
+       "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of "
+       "memory"},
       {"LOG_SEGFAULT", "Segmentation fault (core dumped)"},
       {"LOG_CONN_REFUSED", "dial tcp 10.0.0.9:5432: connect: connection refused"},
       {"LOG_CONN_REFUSED", "panic: failed to connect to db:5432: connection refused"},
@@ -120,11 +120,13 @@ TEST_CASE("log lines tell their class") {
       {"LOG_NO_HOST", "dial tcp: lookup db on 10.96.0.10:53: i/o timeout"},
       {"LOG_TLS", "x509: certificate signed by unknown authority"},
       {"LOG_DB_AUTH", "FATAL: password authentication failed for user \"app\""},
-      {"LOG_FORBIDDEN", "pods is forbidden: User \"system:serviceaccount:a:b\" cannot list resource"},
+      {"LOG_FORBIDDEN",
+       "pods is forbidden: User \"system:serviceaccount:a:b\" cannot list resource"},
       {"LOG_UNAUTHORIZED", "401 Unauthorized"},
       {"LOG_TOO_MANY_CONNECTIONS", "FATAL: sorry, too many clients already"},
-      {"LOG_POOL_EXHAUSTED", "HikariPool-1 - Connection is not available, request timed out after "
-                             "30000ms"},
+      {"LOG_POOL_EXHAUSTED",
+       "HikariPool-1 - Connection is not available, request timed out after "
+       "30000ms"},
       {"LOG_POOL_EXHAUSTED", "connection pool exhausted"},
       {"LOG_LOCK", "ERROR: deadlock detected"},
       {"LOG_NO_SPACE", "write /data/a: no space left on device"},
@@ -173,7 +175,8 @@ TEST_CASE("healthy lines are not kept") {
 
 TEST_CASE("lines of one kind have one shape") {
   const auto shape = [](const char* line) { return Rules().ClassifyLog("ERROR", line).shape; };
-  CHECK(shape("2026-01-02T03:04:05.123Z ERROR order 1234 failed") == "<time> ERROR order <n> failed");
+  CHECK(shape("2026-01-02T03:04:05.123Z ERROR order 1234 failed") ==
+        "<time> ERROR order <n> failed");
   CHECK(shape("took 12ms for 3.5 MB") == "took <n>ms for <n> MB");
   CHECK(shape("dial tcp 10.0.0.9:5432: connect: connection refused") ==
         "dial tcp <ip>:5432: connect: connection refused");
@@ -189,7 +192,8 @@ TEST_CASE("lines of one kind have one shape") {
   CHECK(shape("secret \"db-login\" not found") == "secret \"db-login\" not found");
   CHECK(shape("cannot read \"some text with 3 words\"") == "cannot read \"<s>\"");
   CHECK(shape("x509: bad, sha256 wrong") == "x509: bad, sha256 wrong");
-  CHECK(shape("level=error msg=\"order 7 failed\" err=\"Post \\\"http://orders.shop.svc/7\\\": dial tcp "
+  CHECK(shape("level=error msg=\"order 7 failed\" err=\"Post \\\"http://orders.shop.svc/7\\\": "
+              "dial tcp "
               "10.0.0.9:80: refused\"") ==
         "level=error msg=\"order <n> failed\" err=\"Post \"http://orders.shop.svc/<n>\": dial tcp "
         "<ip>:80: refused\"");

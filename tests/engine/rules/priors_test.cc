@@ -1,6 +1,7 @@
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/engine/rules/rules_testing.h"
@@ -35,13 +36,28 @@ TEST_CASE("pairs that everybody knows") {
 
 TEST_CASE("a state explains its symptom better than the symptom explains it") {
   const std::vector<std::pair<const char*, const char*>> pairs = {
-      {"OOM_KILLED", "CRASHLOOP"},      {"EXIT_ERROR", "CRASHLOOP"},
-      {"IMG_NOTFOUND", "IMG_BACKOFF"},  {"LOG_PANIC", "EXIT_ERROR"},
-      {"PROBE_LIVENESS", "PROBE_LIVENESS_KILL"}, {"CRASHLOOP", "POD_NOT_READY"},
+      {"OOM_KILLED", "CRASHLOOP"},
+      {"EXIT_ERROR", "CRASHLOOP"},
+      {"IMG_NOTFOUND", "IMG_BACKOFF"},
+      {"LOG_PANIC", "EXIT_ERROR"},
+      {"PROBE_LIVENESS", "PROBE_LIVENESS_KILL"},
+      {"CRASHLOOP", "POD_NOT_READY"},
       {"ALERT_POD_CRASHLOOP", "ALERT_POD_NOT_READY"}};
   for (const auto& [cause, effect] : pairs) {
     INFO(cause << " -> " << effect);
     CHECK(P(cause, effect, PathKind::kSelf) > P(effect, cause, PathKind::kSelf));
+  }
+}
+
+TEST_CASE("on one object no pair is likely both ways") {
+  for (const ClassInfo& a : Rules().classes()) {
+    for (const ClassInfo& b : Rules().classes()) {
+      if (!(a.id < b.id)) continue;
+      const double forth = Rules().Prior(a.id, b.id, PathKind::kSelf).prior;
+      const double back = Rules().Prior(b.id, a.id, PathKind::kSelf).prior;
+      INFO(a.name << " " << b.name << " " << forth << " " << back);
+      REQUIRE(std::min(forth, back) <= .6);
+    }
   }
 }
 

@@ -31,6 +31,8 @@ inline ClassId Id(absl::string_view name) {
   return id;
 }
 
-inline const std::string& NameOf(ClassId id) { return Rules().Class(id).name; }
+inline const std::string& NameOf(ClassId id) {
+  return Rules().Class(id).name;
+}
 
 }  // namespace kg
