@@ -201,8 +201,8 @@ def quota():
 
 def rollout_stuck():
     case = Case("r10-rollout-stuck", "A new revision never becomes ready: its probe path answers 404, and the rollout passes its "
-                "deadline while the old pods go on. As kubectl prints it by default, without managed fields.")
-    w, c, made = platform("r10", managed_fields=False)
+                "deadline while the old pods go on.")
+    w, c, made = platform("r10")
     profile = c.deploy(clock("16:45:00") - 86400 * 8, "shop", "profile", [
         container("app", image("shop/profile", "6.3.2"), ready="/healthz")], replicas=3, old_image=image("shop/profile", "6.3.1"))
     w.begin_watch(WATCH_FROM)
@@ -270,8 +270,9 @@ def missing_secret():
             tick += 13.5
     c.play(*[fails(pod) for pod in pods], c.at(clock("10:09:59"), lambda: None))
     c.sync(T0 + 4, ledger)
-    case.input("objects.json", kubectl_list(everything(w)))
-    case.input("events.json", event_list(w, end))
+    objects, events = everything(w), list(w.events.values())
+    case.input("objects.json", kubectl_list(objects), [i for i, obj in enumerate(objects) if obj in pods])
+    case.input("events.json", kubectl_list(events), [i for i, event in enumerate(events) if event["reason"] == "Failed"])
     case.load_args["at"] = whole(end)
     case.ask(case.question("10:10:00", None, "payments"), "explained", [named("Secret", "payments", "ledger-database")],
              affected=[ref(pod) for pod in pods],
