@@ -79,6 +79,9 @@ struct StoreOptions {
   int background_jobs = 2;
   bool sync = true;  // off only for benchmarks and bulk loads that can be repeated
   uint64_t reserve_bytes = 8ull << 20;  // a file released first when the disk is full
+  // Besides the reserve: a Maintain before which the disk was found full drops the oldest past
+  // bucket.
+  bool drop_oldest_when_full = false;
   std::map<std::string, std::string> rocksdb_options;  // passed to RocksDB by its own option names
 };
 
@@ -195,7 +198,8 @@ class Store {
   // Creates the buckets that `times` need, then holds the bucket map still for the session. No
   // bucket is created for a time outside [OldestLive, data clock + 2 bucket widths], nor before the
   // first AdvanceDataClock, so call that first. Blocks while another session is open.
-  // FailedPrecondition when the store is read-only, by option or after a failed commit.
+  // FailedPrecondition when the store is read-only, by option or after a failed commit. Another error
+  // (ResourceExhausted: the disk is full) when background work holds writes up: try again later.
   virtual absl::StatusOr<std::unique_ptr<WriteSession>> BeginWrite(
       absl::Span<const Timestamp> times) = 0;
 
@@ -225,7 +229,8 @@ class Store {
   // The width of new buckets: from the options, see README.
   virtual Duration BucketWidth() const = 0;
   virtual uint64_t DiskBytes() const = 0;  // live SST files and WAL
-  // Not OK once a commit failed: then only reads go on.
+  // Not OK once a commit failed: then only reads go on, until the store is opened again. Not OK, too,
+  // while background work is held up, as on a full disk: that passes with its cause.
   virtual absl::Status Health() const = 0;
   virtual absl::Status Flush() = 0;
   // A RocksDB property, summed over all column families where it is a number; empty when unknown.

@@ -9,26 +9,44 @@ absl::Status BackgroundWatch::error() const {
   return error_;
 }
 
-bool BackgroundWatch::AwaitNoCompaction(const std::string& family, absl::Duration limit) {
+absl::Status BackgroundWatch::writes_stopped() const {
+  absl::MutexLock lock(&mu_);
+  return writes_stopped_ ? error_ : absl::OkStatus();
+}
+
+bool BackgroundWatch::NoSpaceSeen() const {
+  absl::MutexLock lock(&mu_);
+  return no_space_;
+}
+
+void BackgroundWatch::ForgetNoSpace() {
+  absl::MutexLock lock(&mu_);
+  no_space_ = false;
+}
+
+bool BackgroundWatch::AwaitNoCompaction(const std::string& family, absl::Time deadline) {
   struct Wait {
     const std::map<std::string, int>* running;
     const std::string* family;
   } wait{&compactions_, &family};
   absl::MutexLock lock(&mu_);
-  return mu_.AwaitWithTimeout(
+  return mu_.AwaitWithDeadline(
       absl::Condition(
           +[](Wait* w) { return w->running->count(*w->family) == 0; }, &wait),
-      limit);
+      deadline);
 }
 
 void BackgroundWatch::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) {
   if (status->IsNoSpace()) on_no_space_();
   absl::MutexLock lock(&mu_);
+  no_space_ = no_space_ || status->IsNoSpace();
+  writes_stopped_ = status->severity() >= rocksdb::Status::kHardError;
   error_ = FromRocks(*status, "background work stopped");
 }
 
 void BackgroundWatch::OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) {
   absl::MutexLock lock(&mu_);
+  writes_stopped_ = info.new_bg_error.severity() >= rocksdb::Status::kHardError;
   error_ = FromRocks(info.new_bg_error, "background work stopped");
 }
 

@@ -24,8 +24,15 @@ class BackgroundWatch final : public rocksdb::EventListener {
   // The error that holds background work up at the moment; OK once RocksDB has recovered.
   absl::Status error() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Waits until no compaction of `family` runs. False when `limit` was over first.
-  bool AwaitNoCompaction(const std::string& family, absl::Duration limit) ABSL_LOCKS_EXCLUDED(mu_);
+  // The same where it is severe enough for RocksDB to refuse writes.
+  absl::Status writes_stopped() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether the disk was found full since ForgetNoSpace.
+  bool NoSpaceSeen() const ABSL_LOCKS_EXCLUDED(mu_);
+  void ForgetNoSpace() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Waits until no compaction of `family` runs. False when `deadline` came first.
+  bool AwaitNoCompaction(const std::string& family, absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override;
   void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) override;
@@ -37,6 +44,8 @@ class BackgroundWatch final : public rocksdb::EventListener {
 
   mutable absl::Mutex mu_;
   absl::Status error_ ABSL_GUARDED_BY(mu_);
+  bool writes_stopped_ ABSL_GUARDED_BY(mu_) = false;
+  bool no_space_ ABSL_GUARDED_BY(mu_) = false;
   std::map<std::string, int> compactions_ ABSL_GUARDED_BY(mu_);  // running ones by family
 };
 

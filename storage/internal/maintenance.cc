@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "absl/time/clock.h"
 #include "storage/internal/rocks_status.h"
 #include "storage/internal/store_impl.h"
 
@@ -16,8 +17,8 @@ constexpr uint64_t kCutShare = 8;
 // A sealed bucket that late rows have opened again is sealed anew after this share of a width of
 // data time: a trickle of late rows must not flush a file each time maintenance runs.
 constexpr int kResealShare = 8;
-// A compaction that runs longer is left to the sweep after it.
-constexpr absl::Duration kCompactionWait = absl::Seconds(10);
+// How long the drops of one run wait for compactions altogether; the sweeps deal with longer ones.
+constexpr absl::Duration kCompactionWait = absl::Seconds(5);
 
 std::set<std::string> TableFiles(const std::string& dir) {
   std::set<std::string> names;
@@ -32,15 +33,19 @@ std::set<std::string> TableFiles(const std::string& dir) {
 }  // namespace
 
 absl::StatusOr<MaintenanceReport> StoreImpl::Maintain() {
-  if (absl::Status s = CheckWritable(); !s.ok()) return s;
   absl::MutexLock maintenance(&maintenance_mu_);
+  // Also tried by RocksDB itself, but only from time to time.
+  if (db_->watch().NoSpaceSeen() && !options_.read_only) (*db_)->Resume().PermitUncheckedError();
+  if (absl::Status s = CheckWritable(); !s.ok()) return s;
   MaintenanceReport report;
-  absl::Status s = CutWhenLarge(&report);
-  if (s.ok()) s = CreateAhead(&report);
-  if (s.ok()) s = SealPast(&report);
-  if (s.ok()) s = Expire();
+  // Expiry first: what is about to go is not worth a flush, and on a full disk it is what makes
+  // room.
+  absl::Status s = Expire();
   if (s.ok()) s = DropExpiring(&report);
   if (s.ok()) s = SweepOrphans(&report);
+  if (s.ok()) s = CutWhenLarge(&report);
+  if (s.ok()) s = CreateAhead(&report);
+  if (s.ok()) s = SealPast(&report);
   if (!s.ok()) return s;
   return report;
 }
@@ -122,18 +127,29 @@ std::vector<Timestamp> StoreImpl::ExpiredByAge() const {
   return starts;
 }
 
-std::vector<Timestamp> StoreImpl::ExpiredBySize() {
-  std::vector<Timestamp> starts;
-  if (options_.max_bytes == 0) return starts;
-  // Neither the bucket of the clock nor one ahead of it: what is being written stays.
+// Neither the bucket of the clock nor one ahead of it: what is being written stays.
+BucketMap StoreImpl::PastBuckets() const {
   BucketMap past;
   for (const BucketPtr& bucket : *Map()) {
     if (bucket->span.to <= DataClock()) past.push_back(bucket);
   }
+  return past;
+}
+
+std::vector<Timestamp> StoreImpl::ExpiredByFullDisk() const {
+  if (!db_->watch().NoSpaceSeen() || !options_.drop_oldest_when_full) return {};
+  const BucketMap past = PastBuckets();
+  return past.empty() ? std::vector<Timestamp>() : std::vector<Timestamp>{past[0]->span.from};
+}
+
+std::vector<Timestamp> StoreImpl::ExpiredBySize() {
+  std::vector<Timestamp> starts;
+  if (options_.max_bytes == 0) return starts;
+  const BucketMap past = PastBuckets();
   if (past.empty() || DiskBytes() <= options_.max_bytes) return starts;
-  // Most of it may be log that a flush frees; failing is no reason not to drop.
-  if (WalBytes() > options_.max_bytes / kCutShare) Flush().IgnoreError();
-  uint64_t total = DiskBytes();
+  // What the log holds is in tables after a flush, and its files go soon; failing is no reason to
+  // wait.
+  uint64_t total = Flush().ok() ? TableBytes() : DiskBytes();
   for (const BucketPtr& bucket : past) {
     if (total <= options_.max_bytes) break;
     total -= std::min(total, FamilyBytes(bucket->family->handle()));
@@ -144,6 +160,8 @@ std::vector<Timestamp> StoreImpl::ExpiredBySize() {
 
 absl::Status StoreImpl::Expire() {
   if (absl::Status s = MarkExpiring(ExpiredByAge()); !s.ok()) return s;
+  if (absl::Status s = MarkExpiring(ExpiredByFullDisk()); !s.ok()) return s;
+  db_->watch().ForgetNoSpace();
   return MarkExpiring(ExpiredBySize());
 }
 
@@ -172,6 +190,15 @@ absl::Status StoreImpl::MarkExpiring(const std::vector<Timestamp>& starts) {
   return absl::OkStatus();
 }
 
+// A flush or compaction that ends after the drop of its family leaves its files behind. False when
+// one may: background work is stopped (then the drop must not wait for it, it may be what frees the
+// disk) or takes too long.
+bool StoreImpl::Quiesce(rocksdb::ColumnFamilyHandle* family, absl::Time deadline) {
+  if (!db_->watch().error().ok()) return false;
+  if (!(*db_)->Flush(rocksdb::FlushOptions(), family).ok()) return false;
+  return db_->watch().AwaitNoCompaction(family->GetName(), deadline);
+}
+
 absl::Status StoreImpl::DropExpiring(MaintenanceReport* report) {
   std::vector<Entry> expiring;
   {
@@ -183,15 +210,14 @@ absl::Status StoreImpl::DropExpiring(MaintenanceReport* report) {
   if (expiring.empty()) return absl::OkStatus();
   if (absl::Status s = At("drop: marked"); !s.ok()) return s;
 
+  const absl::Time deadline = absl::Now() + kCompactionWait;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  // One sweep now; where work was still going on, one more at the next run, when it has ended.
+  sweeps_due_ = std::max(sweeps_due_, 1);
   for (const Entry& entry : expiring) {
     if (entry.family_dropped) continue;
-    rocksdb::ColumnFamilyHandle* handle = entry.bucket->family->handle();
-    // A flush or compaction that ends after the drop leaves its files behind.
-    const rocksdb::Status s = (*db_)->Flush(rocksdb::FlushOptions(), handle);
-    if (!s.ok()) return FromRocks(s, "flush before a drop");
-    db_->watch().AwaitNoCompaction(handle->GetName(), kCompactionWait);
-    handles.push_back(handle);
+    handles.push_back(entry.bucket->family->handle());
+    if (!Quiesce(handles.back(), deadline)) sweeps_due_ = 2;
   }
   if (const rocksdb::Status s = (*db_)->DropColumnFamilies(handles); !s.ok()) {
     return FromRocks(s, "drop bucket");
@@ -200,7 +226,6 @@ absl::Status StoreImpl::DropExpiring(MaintenanceReport* report) {
     absl::MutexLock lock(&map_mu_);
     for (const Entry& entry : expiring) entries_.at(entry.row.start).family_dropped = true;
   }
-  sweep_due_ = true;
   if (absl::Status s = At("drop: families gone"); !s.ok()) return s;
 
   rocksdb::WriteBatch batch;
@@ -220,8 +245,8 @@ absl::Status StoreImpl::DropExpiring(MaintenanceReport* report) {
 // directory. It also ends the protection a running checkpoint relies on: hence the maintenance
 // lock.
 absl::Status StoreImpl::SweepOrphans(MaintenanceReport* report) {
-  if (!sweep_due_) return absl::OkStatus();
-  sweep_due_ = false;
+  if (sweeps_due_ == 0) return absl::OkStatus();
+  --sweeps_due_;
   std::set<std::string> orphans = TableFiles(path_);
   std::vector<rocksdb::LiveFileMetaData> live;
   (*db_)->GetLiveFilesMetaData(&live);

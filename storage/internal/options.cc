@@ -25,7 +25,10 @@ rocksdb::DBOptions DbDefaults(const StoreOptions& options, rocksdb::Env* env,
   db.max_background_jobs = std::max(2, options.background_jobs);
   db.max_open_files = -1;
   // A cold bucket would otherwise pin the WAL from its one row on.
-  db.max_total_wal_size = options.max_wal_bytes;
+  // Retention by size counts the log, so the log may be no large part of it.
+  db.max_total_wal_size = options.max_bytes == 0 ? options.max_wal_bytes
+                                                 : std::min(options.max_wal_bytes,
+                                                            std::max(options.max_bytes / 8, kMiB));
   // Else the reader that lets go of a dropped bucket last deletes its files.
   db.avoid_unnecessary_blocking_io = true;
   // allow_stall would hold up all writers with many families; back-pressure is the caller's.

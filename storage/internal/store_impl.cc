@@ -178,9 +178,13 @@ absl::Status StoreImpl::BeginEpoch() {
 }
 
 uint64_t StoreImpl::DiskBytes() const {
-  uint64_t files = 0;
-  (*db_)->GetAggregatedIntProperty(rocksdb::DB::Properties::kLiveSstFilesSize, &files);
-  return files + WalBytes();
+  return TableBytes() + WalBytes();
+}
+
+uint64_t StoreImpl::TableBytes() const {
+  uint64_t bytes = 0;
+  (*db_)->GetAggregatedIntProperty(rocksdb::DB::Properties::kLiveSstFilesSize, &bytes);
+  return bytes;
 }
 
 uint64_t StoreImpl::FamilyBytes(rocksdb::ColumnFamilyHandle* family) const {
@@ -192,8 +196,13 @@ uint64_t StoreImpl::FamilyBytes(rocksdb::ColumnFamilyHandle* family) const {
 uint64_t StoreImpl::WalBytes() const {
   rocksdb::VectorLogPtr files;
   if (!(*db_)->GetSortedWalFiles(files).ok()) return 0;
+  // Older ones only wait for their deletion.
+  uint64_t oldest = 0;
+  (*db_)->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest);
   uint64_t bytes = 0;
-  for (const auto& file : files) bytes += file->SizeFileBytes();
+  for (const auto& file : files) {
+    if (file->LogNumber() >= oldest) bytes += file->SizeFileBytes();
+  }
   return bytes;
 }
 
@@ -231,9 +240,12 @@ absl::Status StoreImpl::CheckWritable() const {
   if (options_.read_only) {
     return absl::FailedPreconditionError(absl::StrCat(path_, " is open for reading only"));
   }
-  absl::MutexLock lock(&map_mu_);
-  if (failure_.ok()) return absl::OkStatus();
-  return absl::FailedPreconditionError(failure_.message());
+  {
+    absl::MutexLock lock(&map_mu_);
+    if (!failure_.ok()) return absl::FailedPreconditionError(failure_.message());
+  }
+  // A commit that is tried now would fail and end writing for good; this passes with its cause.
+  return db_->watch().writes_stopped();
 }
 
 absl::Status StoreImpl::At(absl::string_view step) const {

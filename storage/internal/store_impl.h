@@ -115,10 +115,14 @@ class StoreImpl final : public Store {
   absl::Status Expire() ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
   std::vector<Timestamp> ExpiredByAge() const;
   std::vector<Timestamp> ExpiredBySize();
+  std::vector<Timestamp> ExpiredByFullDisk() const;
+  // All of whose rows lie before the data clock, by start.
+  BucketMap PastBuckets() const;
   absl::Status MarkExpiring(const std::vector<Timestamp>& starts)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
   absl::Status DropExpiring(MaintenanceReport* report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
+  bool Quiesce(rocksdb::ColumnFamilyHandle* family, absl::Time deadline);
   absl::Status SweepOrphans(MaintenanceReport* report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
 
@@ -127,6 +131,7 @@ class StoreImpl final : public Store {
   absl::Status Fail(const absl::Status& cause);
   std::shared_ptr<const BucketMap> Map() const ABSL_LOCKS_EXCLUDED(map_mu_);
   uint64_t FamilyBytes(rocksdb::ColumnFamilyHandle* family) const;
+  uint64_t TableBytes() const;
   uint64_t WalBytes() const;
 
   const std::string path_;
@@ -151,7 +156,7 @@ class StoreImpl final : public Store {
   uint64_t sequence_ ABSL_GUARDED_BY(map_mu_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(map_mu_);
 
-  bool sweep_due_ ABSL_GUARDED_BY(maintenance_mu_) = false;
+  int sweeps_due_ ABSL_GUARDED_BY(maintenance_mu_) = 0;
 };
 
 }  // namespace kg::storage::internal

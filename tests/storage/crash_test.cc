@@ -137,17 +137,18 @@ TEST_CASE("a torn log end loses whole commits from the end on, never parts of on
   CHECK(last < 20);
 }
 
-// A disk that is full for the log while `full` is set.
+// A disk that is full for the files of one kind while `full` is set.
 class FullDisk final : public rocksdb::FileSystemWrapper {
  public:
-  FullDisk() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  explicit FullDisk(std::string extension)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()), extension_(std::move(extension)) {}
   const char* Name() const override { return "FullDisk"; }
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* context) override {
     rocksdb::IOStatus s = target()->NewWritableFile(name, options, file, context);
-    if (s.ok() && name.size() > 4 && name.substr(name.size() - 4) == ".log") {
+    if (s.ok() && std::filesystem::path(name).extension() == extension_) {
       *file = std::make_unique<File>(std::move(*file), this);
     }
     return s;
@@ -170,11 +171,13 @@ class FullDisk final : public rocksdb::FileSystemWrapper {
    private:
     FullDisk* const disk_;
   };
+
+  const std::string extension_;
 };
 
 TEST_CASE("a failed commit makes the store read-only and gives the reserve back") {
   TempDir dir;
-  auto disk = std::make_shared<FullDisk>();
+  auto disk = std::make_shared<FullDisk>(".log");
   const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
   internal::Hooks hooks;
   hooks.env = env.get();
@@ -205,6 +208,38 @@ TEST_CASE("a failed commit makes the store read-only and gives the reserve back"
   CHECK(GetAt(*store->GetSnapshot(), kT0, "k") == "v");
   CHECK(std::filesystem::exists(dir.Sub("db") + "/RESERVE"));
   PutAt(store.get(), kT0, "k2", "v");
+}
+
+TEST_CASE(
+    "a disk too full for a flush costs the reserve, then the oldest bucket if so configured") {
+  TempDir dir;
+  auto disk = std::make_shared<FullDisk>(".sst");
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
+  internal::Hooks hooks;
+  hooks.env = env.get();
+  StoreOptions options = SmallOptions();
+  options.drop_oldest_when_full = GENERATE(false, true);
+  auto store = MustOpen(dir.Sub("db"), options, hooks);
+  PutAt(store.get(), kT0, "old", "v");
+  PutAt(store.get(), kT0 + 1h, "older than the clock", "v");
+  PutAt(store.get(), kT0 + 3h, "now", "v");
+  disk->full = true;
+  CHECK(store->Flush().code() == absl::StatusCode::kResourceExhausted);
+  CHECK(store->Health().code() == absl::StatusCode::kResourceExhausted);
+  CHECK_FALSE(std::filesystem::exists(dir.Sub("db") + "/RESERVE"));
+  // Refused for now, not for good: no commit was lost.
+  CHECK(store->BeginWrite({kT0}).status().code() == absl::StatusCode::kResourceExhausted);
+
+  disk->full = false;
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  auto report = store->Maintain();
+  while (!report.ok() && std::chrono::steady_clock::now() < patience) report = store->Maintain();
+  REQUIRE(report.ok());
+  CHECK(store->Health().ok());
+  CHECK(report->dropped == (options.drop_oldest_when_full ? Times{kT0} : Times{}));
+  CHECK(MustMaintain(store.get()).dropped.empty());  // one for each time the disk was full
+  CHECK(GetAt(*store->GetSnapshot(), kT0 + 3h, "now") == "v");
+  PutAt(store.get(), kT0 + 3h, "again", "v");
 }
 
 }  // namespace

@@ -40,6 +40,14 @@ void PutRaw(const std::string& path, const std::string& family, const std::strin
   delete db;
 }
 
+std::map<std::string, uint64_t> Listing(const std::string& dir) {
+  std::map<std::string, uint64_t> sizes;
+  for (const auto& file : std::filesystem::directory_iterator(dir)) {
+    sizes[file.path().filename().string()] = file.file_size();
+  }
+  return sizes;
+}
+
 void MakeStore(const std::string& path) {
   PutAt(MustOpen(path, SmallOptions()).get(), kT0, "k", "v");
 }
@@ -164,6 +172,7 @@ TEST_CASE("a read-only open reads everything, several at once, and changes nothi
   MakeStore(dir.Sub("db"));
   StoreOptions options = SmallOptions();
   options.read_only = true;
+  const auto before = Listing(dir.Sub("db"));
   {
     auto one = MustOpen(dir.Sub("db"), options);
     auto two = MustOpen(dir.Sub("db"), options);
@@ -181,6 +190,7 @@ TEST_CASE("a read-only open reads everything, several at once, and changes nothi
       CHECK(store->BeginEpoch().code() == StatusCode::kFailedPrecondition);
     }
   }
+  CHECK(Listing(dir.Sub("db")) == before);
   auto store = MustOpen(dir.Sub("db"), SmallOptions());
   CHECK(GetAt(*store->GetSnapshot(), kT0, "k") == "v");
 }
