@@ -199,6 +199,37 @@ class Analysis {
     for (auto& [at, b] : below) root->explained.push_back(b);
   }
 
+  // Replicas of one workload that fail alike are one root: the first of them, which then explains what
+  // the others do.
+  std::vector<Root> RolledUp(std::vector<Root> roots) const {
+    std::stable_sort(roots.begin(), roots.end(), [](const Root& a, const Root& b) { return a.burst->key < b.burst->key; });
+    std::vector<Root> out;
+    std::map<std::pair<ResourceId, ClassId>, size_t> first;
+    for (Root& r : roots) {
+      const ResourceId top = say_.TopOwner(r.burst->resource, r.burst->key.onset);
+      if (r.blamed.has_value() || r.burst->category == Category::kChange || top == r.burst->resource) {
+        out.push_back(std::move(r));
+        continue;
+      }
+      auto [it, fresh] = first.try_emplace({top, r.burst->cls}, out.size());
+      if (fresh) {
+        out.push_back(std::move(r));
+        continue;
+      }
+      Root& into = out[it->second];
+      into.explained.push_back(r.burst);
+      into.explained.insert(into.explained.end(), r.explained.begin(), r.explained.end());
+      into.asked.insert(into.asked.end(), r.asked.begin(), r.asked.end());
+    }
+    for (Root& r : out) {
+      std::sort(r.explained.begin(), r.explained.end(), [](const BurstPtr& a, const BurstPtr& b) {
+        return std::tie(a->key, a->resource) < std::tie(b->key, b->resource);
+      });
+      r.explained.erase(std::unique(r.explained.begin(), r.explained.end()), r.explained.end());
+    }
+    return out;
+  }
+
   // ---- what it is worth
 
   Severity SeverityOf(const Burst& b) const { return b.severity; }
@@ -209,12 +240,26 @@ class Analysis {
       if (b->category == Category::kChange) return false;
       if (b->severity >= Severity::kError) return true;
       const Timestamp until = b->end > view_.as_of() ? view_.as_of() : b->end;
-      return b->severity == Severity::kWarning && until - b->key.onset >= kPassing;
+      return b->severity == Severity::kWarning && rules_.Class(b->cls).severity >= Severity::kWarning &&
+             until - b->key.onset >= kPassing;
     };
     return serious(root.burst) || std::any_of(root.explained.begin(), root.explained.end(), serious);
   }
 
-  bool IsSymptom(const Root& r) const { return !r.blamed.has_value() && r.burst->category == Category::kSymptom; }
+  // A symptom is no root cause, unless other objects suffer from it by depending on its object: then it
+  // is as far back as the data reach.
+  bool IsSymptom(const Root& r) const {
+    if (r.blamed.has_value() || r.burst->category != Category::kSymptom) return false;
+    for (const BurstPtr& b : r.explained) {
+      const CauseLink* link = BestLink(*b);
+      if (link == nullptr || link->cause != r.burst->key || link->cause_resource != r.burst->resource) continue;
+      if (link->path_kind != PathKind::kSelf && link->path_kind != PathKind::kOwner &&
+          link->path_kind != PathKind::kService) {
+        return false;
+      }
+    }
+    return true;
+  }
 
   double Importance(const Root& r) const {
     std::set<ResourceId> slots;
@@ -433,6 +478,19 @@ class Analysis {
     }
     if (q.origins.empty()) return {};
     std::vector<AffectedAnswer> found = FindBlastRadius(view_, q, meter_).affected;
+    // The walk leaves its origins out; where a root is a failure, its own object is the first to suffer.
+    for (size_t i = 0; i < roots.size(); ++i) {
+      const BurstPtr& b = roots[i].burst;
+      if (roots[i].blamed.has_value() || b->category == Category::kChange) continue;
+      AffectedAnswer own;
+      own.resource = say_.Resource(b->resource);
+      own.state = "affected";
+      own.because_of = {static_cast<int>(i + 1)};
+      own.episode = say_.Episode(*b);
+      own.severity = SeverityWord(b->severity);
+      const bool listed = std::any_of(found.begin(), found.end(), [&](const AffectedAnswer& a) { return a.resource == own.resource; });
+      if (!listed) found.push_back(std::move(own));
+    }
     // What the roots explain is affected, whatever the walk reached.
     for (size_t i = 0; i < roots.size(); ++i) {
       for (const BurstPtr& b : roots[i].explained) {
@@ -469,7 +527,7 @@ class Analysis {
       if (s.id == scope_) answer.tenant = s.tenant;
     }
     std::vector<Root> roots, demoted;
-    for (Root& r : Roots()) {
+    for (Root& r : RolledUp(Roots())) {
       if (Counts(r)) roots.push_back(std::move(r));
     }
     std::stable_sort(roots.begin(), roots.end(), [&](const Root& a, const Root& b) {

@@ -194,7 +194,7 @@ class Unfolder {
 
   // That an object appeared or vanished may be the change itself.
   void Appearance() {
-    if (IsConsequence(slot_.name->kind)) return;
+    if (IsConsequence(slot_.name->kind) || HasController()) return;
     for (const Incarnation& i : out_.incarnations) {
       auto life = slot_.lives.find(i.uid);
       if (life == slot_.lives.end()) continue;
@@ -205,6 +205,17 @@ class Unfolder {
         AppearanceEpisode("deleted/", i.uid, "OBJECT_DELETED", "Deleted", i.alive.to);
       }
     }
+  }
+
+  // Made by a controller (a CronJob's Job): its coming and going is nobody's decision.
+  bool HasController() const {
+    return std::any_of(slot_.states.begin(), slot_.states.end(), [](const auto& s) {
+      const Fields& fields = s.second->fields;
+      return std::any_of(fields.begin(), fields.end(), [](const Field& f) {
+        return absl::StartsWith(f.path, "metadata.ownerReferences[") && absl::EndsWith(f.path, ".controller") &&
+               f.value == "true";
+      });
+    });
   }
 
   void AppearanceEpisode(absl::string_view prefix, const std::string& uid, absl::string_view cls,
