@@ -149,6 +149,8 @@ TEST_CASE("log lines tell their class") {
       {"LOG_OOM", "fork: cannot allocate memory"},
       {"LOG_OOM_KILLED", "Memory cgroup out of memory: Killed process 77 (app)"},
       {"LOG_UPSTREAM", "no healthy upstream"},
+      {"LOG_READONLY_FS", "filesystem mounted read-only; stopping"},
+      {"LOG_HTTP_5XX", "GetObject failed: ServiceUnavailable (503)"},
       {"LOG_STORAGE", "read /data: input/output error"},
       {"LOG_EXCEPTION", "Traceback (most recent call last):"},
       {"LOG_PROTOCOL", "http: server gave HTTP response to HTTPS client"},
