@@ -1,0 +1,262 @@
+#include "server/api.h"
+
+#include <atomic>
+#include <chrono>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/ask.h"
+#include "server/compat.h"
+#include "server/ingest_run.h"
+#include "server/json_text.h"
+#include "server/metrics.h"
+#include "server/problem.h"
+#include "server/suggest.h"
+#include "server/times.h"
+
+namespace kg::server {
+namespace {
+
+namespace json = boost::json;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr char kPrefix[] = "/api/v1/";
+
+Duration Since(SteadyClock::time_point start) {
+  return std::chrono::duration_cast<Duration>(SteadyClock::now() - start);
+}
+
+HttpResponse TextResponse(int status, std::string text) {
+  HttpResponse response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
+HttpResponse NotAllowed(const char* allowed) {
+  HttpResponse response = Problem(405, "method_not_allowed", absl::StrCat("use ", allowed));
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+bool IsRead(const HttpRequest& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+bool KnownEncoding(const std::string& encoding) {
+  return encoding.empty() || encoding == "identity" || encoding == "gzip" || encoding == "zstd" ||
+         encoding == "x-gzip";
+}
+
+// Counts those under way, and says no beyond a limit.
+class Slot {
+ public:
+  Slot(std::atomic<int>* taken, int limit) : taken_(taken), has_(++*taken <= limit) {}
+  ~Slot() { --*taken_; }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+  bool has() const { return has_; }
+
+ private:
+  std::atomic<int>* const taken_;
+  const bool has_;
+};
+
+}  // namespace
+
+class Api::Impl {
+ public:
+  Impl(Database* database, Metrics* metrics, ApiOptions options)
+      : database_(database), metrics_(metrics), options_(std::move(options)) {
+    ask_.clock = AskOptions::Clock::kWall;
+    ask_.now = options_.now;
+    ask_.budget = options_.budget;
+  }
+
+  HttpResponse Handle(const HttpRequest& request) {
+    const SteadyClock::time_point start = SteadyClock::now();
+    std::string route = "other";
+    HttpResponse response = Route(request, &route);
+    response.headers.emplace_back("Cache-Control", "no-store");
+    if (const std::string& id = request.Header("x-request-id"); !id.empty() && id.size() <= 128) {
+      response.headers.emplace_back("X-Request-Id", id);
+    }
+    metrics_->Request(route, response.status, Since(start));
+    return response;
+  }
+
+  void BeginStop() { stopping_ = true; }
+
+ private:
+  HttpResponse Route(const HttpRequest& request, std::string* route) {
+    const std::string& path = request.path;
+    if (path == "/healthz" || path == "/livez" || path == "/-/healthy") {
+      *route = "health";
+      return IsRead(request) ? TextResponse(200, "ok\n") : NotAllowed("GET");
+    }
+    if (path == "/readyz" || path == "/-/ready") {
+      *route = "ready";
+      return IsRead(request) ? Ready(request) : NotAllowed("GET");
+    }
+    if (path == "/metrics") {
+      *route = "metrics";
+      return IsRead(request) ? MetricsText() : NotAllowed("GET");
+    }
+    if (path == "/api/v1/ingest") {
+      *route = "ingest";
+      if (request.method == "HEAD") return TextResponse(200, "");
+      return request.method == "POST" ? Ingest(request) : NotAllowed("POST");
+    }
+    if (!absl::StartsWith(path, kPrefix)) {
+      return Problem(404, "no_such_path", absl::StrCat("there is nothing at ", path,
+                                                       "; questions are under /api/v1/"));
+    }
+    return Question(request, route);
+  }
+
+  HttpResponse Question(const HttpRequest& request, std::string* route) {
+    const std::string name = request.path.substr(sizeof(kPrefix) - 1);
+    const bool known = IsQuestion(name);
+    if (known && IsRead(request)) {
+      *route = name;
+      return AskQuestion(name, request);
+    }
+    // A body here would not be JSON that a route takes: clients that retry must not mistake this.
+    if (std::optional<HttpResponse> response = HandleCompat(database_, request, ask_)) {
+      *route = "compat";
+      return *std::move(response);
+    }
+    if (known) return NotAllowed("GET");
+    return Problem(404, "no_such_path", absl::StrCat("there is no question '", name, "'"));
+  }
+
+  HttpResponse AskQuestion(const std::string& name, const HttpRequest& request) {
+    const SteadyClock::time_point start = SteadyClock::now();
+    Params params = request.query;
+    const bool pretty = params.erase("pretty") > 0;
+    const absl::StatusOr<json::value> answer = Ask(*database_, name, params, ask_);
+    if (!answer.ok()) return ProblemOf(answer.status());
+    if (name == "rca") {
+      const json::value& verdict = answer->as_object().at("verdict");
+      metrics_->RootCause(std::string(verdict.as_string().c_str()), Since(start));
+    }
+    HttpResponse response;
+    response.body = ToJsonText(*answer, pretty ? JsonLayout::kPretty : JsonLayout::kCompact);
+    return response;
+  }
+
+  // Truthful: what is said here is what a client would meet.
+  HttpResponse Ready(const HttpRequest& request) {
+    const absl::Status health = database_->Health();
+    const bool derived = database_->GetView()->derived_complete();
+    const bool stopping = stopping_;
+    std::string text;
+    const auto line = [&](bool ok, absl::string_view what, absl::string_view why) {
+      absl::StrAppend(&text, ok ? "[+]" : "[-]", what, ok ? " ok" : " failed: ", ok ? "" : why, "\n");
+    };
+    line(!stopping, "running", "this node is stopping");
+    line(health.ok(), "store", health.message());
+    // Behind is no reason to send clients away: answers say so themselves.
+    absl::StrAppend(&text, derived ? "[+]derived ok\n" : "[+]derived behind\n");
+    const bool ready = health.ok() && !stopping;
+    if (ready && request.query.count("verbose") == 0) return TextResponse(200, "ready\n");
+    absl::StrAppend(&text, ready ? "ready\n" : "not ready\n");
+    return TextResponse(ready ? 200 : 503, std::move(text));
+  }
+
+  HttpResponse MetricsText() {
+    HttpResponse response;
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    const ListenerStats listener = options_.listener ? options_.listener() : ListenerStats();
+    response.body = metrics_->Text(*database_, listener, WallNow(ask_));
+    return response;
+  }
+
+  absl::StatusOr<ingest::DecodeOptions> IngestOptions(const HttpRequest& request,
+                                                      ingest::MacKey* key) {
+    static const std::vector<std::string> kKnown = {"at",     "format",  "topic",
+                                                    "tenant", "cluster", "namespace"};
+    const Timestamp now = WallNow(ask_);
+    ingest::DecodeOptions options = DecodeOptionsFor(*database_, now, key);
+    options.received_live = true;
+    for (const auto& [name, value] : request.query) {
+      if (name == "at") {
+        const absl::StatusOr<Timestamp> at = ParseMoment(value, now);
+        if (!at.ok()) return at.status();
+        options.at = *at;
+      } else if (name == "format") {
+        options.format = value;
+      } else if (name == "topic") {
+        options.topic = value;
+      } else if (name == "namespace") {
+        options.log_namespace = value;
+      } else if (name == "tenant") {
+        options.default_scope.tenant = value;
+      } else if (name == "cluster") {
+        options.default_scope.cluster = value;
+      } else {
+        return absl::InvalidArgumentError(
+            absl::StrCat("ingest takes no parameter '", name, "'", DidYouMean(name, kKnown)));
+      }
+    }
+    return options;
+  }
+
+  HttpResponse Ingest(const HttpRequest& request) {
+    const SteadyClock::time_point start = SteadyClock::now();
+    if (!KnownEncoding(request.Header("content-encoding"))) {
+      return Problem(415, "unknown_encoding", "send the body plain, gzip or zstd");
+    }
+    const Slot slot(&ingests_, options_.max_ingests);
+    if (!slot.has()) {
+      HttpResponse response = Problem(503, "overloaded", "busy with other input; send it again");
+      response.headers.emplace_back("Retry-After", "1");
+      return response;
+    }
+    ingest::MacKey key;
+    const absl::StatusOr<ingest::DecodeOptions> options = IngestOptions(request, &key);
+    if (!options.ok()) return ProblemOf(options.status());
+    ApplySink sink(database_, ApplySink::Options());
+    absl::StatusOr<ingest::DecodeStats> decoded =
+        ingest::DecodeBody(request.body, *options, "http", &sink);
+    const absl::Status finished = sink.Finish();
+    if (!decoded.ok()) return ProblemOf(decoded.status());
+    if (!finished.ok()) return ProblemOf(finished);
+    sink.report().decoded = *std::move(decoded);
+    metrics_->Ingested(sink.report(), Since(start));
+    return IngestAnswer(sink.report());
+  }
+
+  // A body of which nothing was understood is the sender's mistake, and must not look like success.
+  static HttpResponse IngestAnswer(const IngestReport& report) {
+    json::value body = Render(report);
+    body.as_object()["accepted"] = report.applied + report.unchanged;
+    body.as_object()["rejected"] = report.refused + report.dead_letters;
+    HttpResponse response;
+    if (report.records() == 0 && report.dead_letters > 0) {
+      response = Problem(400, "not_understood",
+                         report.problems.empty() ? "nothing in the body was understood"
+                                                 : report.problems.front());
+      return response;
+    }
+    response.body = ToJsonText(body, JsonLayout::kCompact);
+    return response;
+  }
+
+  Database* const database_;
+  Metrics* const metrics_;
+  const ApiOptions options_;
+  AskOptions ask_;
+  std::atomic<int> ingests_{0};
+  std::atomic<bool> stopping_{false};
+};
+
+Api::Api(Database* database, Metrics* metrics, ApiOptions options)
+    : impl_(std::make_unique<Impl>(database, metrics, std::move(options))) {}
+Api::~Api() = default;
+
+HttpResponse Api::Handle(const HttpRequest& request) { return impl_->Handle(request); }
+void Api::BeginStop() { impl_->BeginStop(); }
+
+}  // namespace kg::server

@@ -1,0 +1,175 @@
+#include "server/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "server/times.h"
+
+namespace kg::server {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+
+constexpr Duration kStatsAge = std::chrono::seconds(10);
+
+const Histogram::BucketBoundaries& Seconds() {
+  static const auto* bounds = new Histogram::BucketBoundaries{
+      .0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+  return *bounds;
+}
+
+double ToSeconds(Duration d) { return static_cast<double>(d.count()) / 1e6; }
+
+}  // namespace
+
+class Metrics::Impl {
+ public:
+  Impl()
+      : requests_(MakeCounter("kg_http_requests_total", "Requests answered")),
+        request_time_(MakeHistogram("kg_http_request_duration_seconds", "Time to answer")),
+        messages_(MakeCounter("kg_messages_processed_total", "Records read, by what became of them")),
+        dlq_(MakeCounter("kg_dlq_messages_total", "Records that could not be understood or applied")),
+        redactions_(MakeCounter("kg_redactions_total", "Secret values taken out, by rule")),
+        ingest_time_(MakeHistogram("kg_message_processing_duration_seconds",
+                                   "Time to decode and apply one body")),
+        verdicts_(MakeCounter("kg_rca_answers_total", "Root cause answers, by verdict")),
+        rca_time_(MakeHistogram("kg_rca_compute_time_seconds", "Time to find root causes")),
+        nodes_(MakeGauge("kg_graph_nodes_total", "Nodes stored")),
+        edges_(MakeGauge("kg_graph_edges_total", "Edges stored")),
+        up_(MakeGauge("kg_store_writable", "1 while the store can write")),
+        disk_(MakeGauge("kg_store_disk_bytes", "Bytes on disk")),
+        clock_(MakeGauge("kg_data_clock_seconds", "Largest event time seen, Unix time")),
+        oldest_(MakeGauge("kg_data_oldest_seconds", "Start of retention, Unix time")),
+        buckets_(MakeGauge("kg_store_buckets", "Time buckets, by state")),
+        letters_(MakeGauge("kg_dead_letters", "Dead letters stored")),
+        derived_(MakeGauge("kg_derived_complete", "1 while links and incidents are up to date")),
+        connections_(MakeGauge("kg_http_connections_open", "Connections open")),
+        turned_away_(MakeGauge("kg_http_turned_away", "Requests refused for want of room")) {}
+
+  void Request(const std::string& route, int status, Duration took) {
+    requests_.Add({{"route", route}, {"status", absl::StrCat(status)}}).Increment();
+    request_time_.Add({{"route", route}}, Seconds()).Observe(ToSeconds(took));
+  }
+
+  void Ingested(const IngestReport& report, Duration took) {
+    const auto count = [&](const char* status, int64_t n) {
+      if (n > 0) {
+        messages_.Add({{"topic", "http"}, {"status", status}}).Increment(static_cast<double>(n));
+      }
+    };
+    count("success", report.applied + report.unchanged);
+    count("skipped", static_cast<int64_t>(report.decoded.log_lines_dropped) + report.refused);
+    count("error", report.dead_letters);
+    if (report.dead_letters > 0) {
+      dlq_.Add({{"topic", "http"}, {"reason", "decode"}})
+          .Increment(static_cast<double>(report.dead_letters));
+    }
+    for (const auto& [rule, n] : report.decoded.redactions) {
+      redactions_.Add({{"rule", rule}}).Increment(static_cast<double>(n));
+    }
+    ingest_time_.Add({{"topic", "http"}}, Seconds()).Observe(ToSeconds(took));
+  }
+
+  void RootCause(const std::string& verdict, Duration took) {
+    verdicts_.Add({{"verdict", verdict}}).Increment();
+    rca_time_.Add({}, Seconds()).Observe(ToSeconds(took));
+  }
+
+  std::string Text(const Database& database, const ListenerStats& listener, Timestamp now) {
+    absl::MutexLock lock(&mutex_);
+    up_.Add({}).Set(database.Health().ok() ? 1 : 0);
+    derived_.Add({}).Set(database.GetView()->derived_complete() ? 1 : 0);
+    connections_.Add({}).Set(static_cast<double>(listener.open));
+    turned_away_.Add({}).Set(static_cast<double>(listener.turned_away));
+    if (!refreshed_ || now - *refreshed_ >= kStatsAge) {
+      Refresh(database);
+      refreshed_ = now;
+    }
+    return prometheus::TextSerializer().Serialize(registry_.Collect());
+  }
+
+ private:
+  Family<Counter>& MakeCounter(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
+  }
+  Family<Gauge>& MakeGauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry_);
+  }
+  Family<Histogram>& MakeHistogram(const char* name, const char* help) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry_);
+  }
+
+  void Refresh(const Database& database) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const absl::StatusOr<DatabaseStats> stats = database.Stats();
+    if (!stats.ok()) return;
+    const auto set = [](Family<Gauge>& family, const prometheus::Labels& labels, double value) {
+      family.Add(labels).Set(value);
+    };
+    set(nodes_, {{"node_type", "Resource"}}, static_cast<double>(stats->resources));
+    set(nodes_, {{"node_type", "ResourceDeleted"}}, static_cast<double>(stats->resources_deleted));
+    set(nodes_, {{"node_type", "Stub"}}, static_cast<double>(stats->stubs));
+    set(nodes_, {{"node_type", "Episodic"}}, static_cast<double>(stats->episodes));
+    set(edges_, {{"edge_type", "topology"}}, static_cast<double>(stats->edges_open));
+    set(edges_, {{"edge_type", "POTENTIAL_CAUSE"}}, static_cast<double>(stats->links));
+    set(disk_, {}, static_cast<double>(stats->disk_bytes));
+    set(letters_, {}, static_cast<double>(stats->dead_letters));
+    if (!FormatTime(stats->data_clock).empty()) {
+      set(clock_, {}, static_cast<double>(ToMicros(stats->data_clock)) / 1e6);
+      set(oldest_, {}, static_cast<double>(ToMicros(stats->oldest)) / 1e6);
+    }
+    std::map<std::string, double> states = {{"open", 0}, {"sealed", 0}, {"pre-created", 0}};
+    for (const BucketStats& bucket : stats->buckets) states[bucket.state] += 1;
+    for (const auto& [state, count] : states) set(buckets_, {{"state", state}}, count);
+  }
+
+  prometheus::Registry registry_;
+  Family<Counter>& requests_;
+  Family<Histogram>& request_time_;
+  Family<Counter>& messages_;
+  Family<Counter>& dlq_;
+  Family<Counter>& redactions_;
+  Family<Histogram>& ingest_time_;
+  Family<Counter>& verdicts_;
+  Family<Histogram>& rca_time_;
+  Family<Gauge>& nodes_;
+  Family<Gauge>& edges_;
+  Family<Gauge>& up_;
+  Family<Gauge>& disk_;
+  Family<Gauge>& clock_;
+  Family<Gauge>& oldest_;
+  Family<Gauge>& buckets_;
+  Family<Gauge>& letters_;
+  Family<Gauge>& derived_;
+  Family<Gauge>& connections_;
+  Family<Gauge>& turned_away_;
+
+  absl::Mutex mutex_;
+  std::optional<Timestamp> refreshed_ ABSL_GUARDED_BY(mutex_);
+};
+
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::~Metrics() = default;
+
+void Metrics::Request(const std::string& route, int status, Duration took) {
+  impl_->Request(route, status, took);
+}
+void Metrics::Ingested(const IngestReport& report, Duration took) { impl_->Ingested(report, took); }
+void Metrics::RootCause(const std::string& verdict, Duration took) {
+  impl_->RootCause(verdict, took);
+}
+std::string Metrics::Text(const Database& database, const ListenerStats& listener, Timestamp now) {
+  return impl_->Text(database, listener, now);
+}
+
+}  // namespace kg::server

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/database.h"
+#include "server/ingest_run.h"
+#include "server/listener.h"
+#include "storage/types.h"
+
+namespace kg::server {
+
+// The kg_* metrics of a node. Thread-safe.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // A request was answered. `route` is a name from a fixed set, never what a client sent.
+  void Request(const std::string& route, int status, Duration took);
+  void Ingested(const IngestReport& report, Duration took);
+  // An answer about root causes was given.
+  void RootCause(const std::string& verdict, Duration took);
+
+  // Everything in the text format of Prometheus. Gauges are of this moment; those that need a pass over
+  // the graph are refreshed at most every 10 s.
+  std::string Text(const Database& database, const ListenerStats& listener, Timestamp now);
+
+ private:
+  class Impl;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kg::server

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <boost/json.hpp>
+#include <ostream>
+
+#include "tools/kgctl/table.h"
+
+namespace kg::kgctl {
+
+// Who suffers and who may: a count, then a row for each. Only the first rows unless wide.
+void PrintAffected(const boost::json::array& affected, const PageStyle& style, std::ostream& out);
+
+}  // namespace kg::kgctl

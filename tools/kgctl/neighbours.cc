@@ -1,0 +1,70 @@
+#include "absl/strings/str_cat.h"
+#include "tools/kgctl/json_view.h"
+#include "tools/kgctl/question.h"
+
+namespace kg::kgctl {
+namespace {
+
+namespace json = boost::json;
+
+class NeighboursCommand : public QuestionCommand {
+ public:
+  std::string name() const override { return "neighbours"; }
+  std::string about() const override { return "What an object is connected to, and how"; }
+  std::string examples() const override {
+    return "  kgctl neighbours deploy/cart -n shop\n"
+           "  kgctl neighbours node/n3 --hops 2 --types RUNS_ON,SELECTS\n"
+           "  kgctl neighbours svc/cart -n shop --at 10:42 -o name";
+  }
+
+ protected:
+  std::string ObjectHelp() const override { return "KIND/NAME"; }
+  bool HasPages() const override { return true; }
+  void DefineOwn(FlagSet* flags) override {
+    flags->Text("--hops", "N", &hops_, "How far to walk (default 1)");
+    flags->Text("--types", "TYPES", &types_, "Only these types of edges: RUNS_ON,SELECTS");
+    flags->Text("--direction", "WHICH", &direction_, "out, in or both (default both)");
+  }
+  absl::Status Fill(server::Params* params) override {
+    Set(params, "hops", hops_);
+    Set(params, "types", types_);
+    Set(params, "direction", direction_);
+    return absl::OkStatus();
+  }
+  void Print(const json::value& answer, const Page& page) override {
+    page.out << Moment(answer, "as_of", page) << ", neighbours of "
+             << Printable(ResourceText(Get(answer, "of"))) << "\n";
+    Table table({"HOPS", "OBJECT", "THERE", "LAST STEP", "SINCE"});
+    for (const json::value& row : List(answer, "neighbours")) {
+      const json::value& via = Get(row, "via");
+      const std::string type = Str(via, "type");
+      const std::string step =
+          absl::StrCat(ResourceText(Get(via, "from")),
+                       Bool(via, "against_arrow") ? " <-" + type + "-" : " -" + type + "->");
+      table.Add({absl::StrCat(Int(row, "distance")), ResourceText(Get(row, "resource")),
+                 Bool(row, "resource.exists") ? "yes" : "no", step, TimeText(via, "valid_from")});
+    }
+    if (table.empty()) {
+      page.out << "none\n";
+    } else {
+      table.Print(page.style, page.out);
+    }
+    PrintLimits(answer, page);
+  }
+  std::vector<std::string> Names(const json::value& answer) override {
+    std::vector<std::string> names;
+    for (const json::value& row : List(answer, "neighbours")) {
+      names.push_back(ResourceRef(Get(row, "resource")));
+    }
+    return names;
+  }
+
+ private:
+  std::string hops_, types_, direction_;
+};
+
+}  // namespace
+
+CommandPtr MakeNeighbours() { return std::make_unique<NeighboursCommand>(); }
+
+}  // namespace kg::kgctl

@@ -1,0 +1,134 @@
+#include "tools/kgctl/source.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "engine/database.h"
+#include "ingest/http_client.h"
+#include "server/ask.h"
+#include "server/times.h"
+#include "tools/kgctl/json_view.h"
+
+namespace kg::kgctl {
+namespace {
+
+namespace json = boost::json;
+
+constexpr char kDefaultDataDir[] = "./kg-data";
+
+std::string FromEnvironment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+class DirectorySource : public Source {
+ public:
+  explicit DirectorySource(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+  absl::StatusOr<json::value> Ask(absl::string_view question,
+                                  const server::Params& params) override {
+    server::AskOptions options;
+    // Nobody else waits for this process, so a question may take longer than on a node.
+    options.budget.time = std::chrono::seconds(20);
+    return server::Ask(*database_, question, params, options);
+  }
+  std::string ClockName() const override { return "data clock"; }
+
+ private:
+  const std::unique_ptr<Database> database_;
+};
+
+class NodeSource : public Source {
+ public:
+  explicit NodeSource(std::string base) : base_(std::move(base)) {}
+
+  absl::StatusOr<json::value> Ask(absl::string_view question,
+                                  const server::Params& params) override {
+    ingest::HttpCall call;
+    call.url = absl::StrCat(base_, "/api/v1/", question, params.empty() ? "" : "?",
+                            server::EncodeQuery(params));
+    if (const auto timeout = params.find("timeout"); timeout != params.end()) {
+      const absl::StatusOr<Duration> time = server::ParseDuration(timeout->second);
+      // The node needs its time, and the answer some to travel.
+      if (time.ok()) call.timeout = *time + std::chrono::seconds(5);
+    }
+    absl::StatusOr<ingest::HttpReply> reply = ingest::Fetch(call);
+    if (!reply.ok()) {
+      return absl::Status(reply.status().code(),
+                          absl::StrCat(reply.status().message(), "; is 'kgctl serve' running there?"));
+    }
+    if (reply->status != 200) return StatusOfReply(reply->status, reply->body);
+    boost::system::error_code error;
+    json::value value = json::parse(reply->body, error);
+    if (error) {
+      return absl::UnavailableError(
+          absl::StrCat(base_, " answered something that is not JSON; is it a kg node?"));
+    }
+    return value;
+  }
+  std::string ClockName() const override { return "now"; }
+
+ private:
+  const std::string base_;
+};
+
+}  // namespace
+
+void Place::Define(FlagSet* flags) {
+  flags->Text("--data-dir", "DIR", &data_dir,
+              "Data directory (env KG_DATA_DIR; default ./kg-data)");
+  flags->Text("--server", "URL", &server, "Ask a running node instead (env KG_SERVER)");
+}
+
+absl::Status Place::Settle() {
+  if (!data_dir.empty() && !server.empty()) {
+    return absl::InvalidArgumentError("--data-dir and --server exclude each other; give one");
+  }
+  if (data_dir.empty() && server.empty()) {
+    data_dir = FromEnvironment("KG_DATA_DIR");
+    if (data_dir.empty()) server = FromEnvironment("KG_SERVER");
+  }
+  if (data_dir.empty() && server.empty()) data_dir = kDefaultDataDir;
+  return absl::OkStatus();
+}
+
+std::string BaseUrl(const std::string& server) {
+  const bool has_scheme = absl::StrContains(server, "://");
+  return absl::StrCat(has_scheme ? "" : "http://", absl::StripSuffix(server, "/"));
+}
+
+absl::Status StatusOfReply(int http_status, const std::string& body) {
+  boost::system::error_code error;
+  const json::value problem = json::parse(body, error);
+  std::string detail = error ? "" : Str(problem, "detail");
+  if (detail.empty()) detail = absl::StrCat("the node answered ", http_status);
+  switch (http_status) {
+    case 400: return absl::InvalidArgumentError(detail);
+    case 404: return absl::NotFoundError(detail);
+    case 503:
+    case 504: return absl::UnavailableError(detail);
+    default: return absl::InternalError(detail);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Source>> Source::Open(const Place& place) {
+  if (!place.server.empty()) return std::make_unique<NodeSource>(BaseUrl(place.server));
+  std::error_code error;
+  if (!std::filesystem::is_directory(place.data_dir, error)) {
+    return absl::NotFoundError(absl::StrCat("there is no data in ", place.data_dir,
+                                            "; put some in with 'kgctl load FILE --data-dir ",
+                                            place.data_dir, "', or name another --data-dir"));
+  }
+  DatabaseOptions options;
+  options.read_only = true;
+  options.create_if_missing = false;
+  absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(place.data_dir, options);
+  if (!database.ok()) return database.status();
+  return std::make_unique<DirectorySource>(*std::move(database));
+}
+
+}  // namespace kg::kgctl
