@@ -243,7 +243,20 @@ class Analysis {
       return b->severity == Severity::kWarning && rules_.Class(b->cls).severity >= Severity::kWarning &&
              until - b->key.onset >= kPassing;
     };
+    if (question_.object.empty() && IsOverAndSmall(root)) return false;
     return serious(root.burst) || std::any_of(root.explained.begin(), root.explained.end(), serious);
+  }
+
+  // A container that ended once and went on, say: over within minutes and felt by its own workload only.
+  // Who asks about that object hears of it; a whole scope has better to tell.
+  bool IsOverAndSmall(const Root& root) const {
+    if (root.blamed.has_value() || root.burst->category == Category::kChange) return false;
+    const ResourceId top = say_.TopOwner(root.burst->resource, root.burst->key.onset);
+    auto small = [&](const BurstPtr& b) {
+      return b->end <= view_.as_of() && b->end <= root.burst->earliest + kPassing && b->severity < Severity::kFatal &&
+             say_.TopOwner(b->resource, b->key.onset) == top;
+    };
+    return small(root.burst) && std::all_of(root.explained.begin(), root.explained.end(), small);
   }
 
   // A symptom is no root cause, unless other objects suffer from it by depending on its object: then it

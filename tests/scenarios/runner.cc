@@ -111,13 +111,14 @@ std::pair<std::string, std::string> Split(const std::string& text, const std::se
 
 struct Loader {
   std::unique_ptr<Database> db;
+  std::shared_ptr<const RuleBook> rules;
   ingest::MacKey mac;
   Timestamp now;
 
   absl::StatusOr<Batch> Decode(const std::vector<std::string>& paths, const json::object& args) {
     ingest::BatchSink sink;
     ingest::DecodeOptions o;
-    o.rules = db->rules().get();
+    o.rules = rules.get();
     o.mac_key = &mac;
     o.wall_now = now;
     if (args.contains("at")) o.at = ParseTime(args.at("at"));
@@ -142,6 +143,16 @@ struct Loader {
     return absl::OkStatus();
   }
 };
+
+ScopeName FirstScope(const std::vector<Mutation>& mutations) {
+  ScopeName out;
+  for (const Mutation& m : mutations) {
+    const ScopeName& s = std::visit([](const auto& r) -> const ScopeName& { return r.scope; }, m);
+    if (out.tenant.empty()) out.tenant = s.tenant;
+    if (out.cluster.empty() && s.tenant == out.tenant) out.cluster = s.cluster;
+  }
+  return out;
+}
 
 Outcome Judge(const Expectation& e, query::RootCauseAnswer answer) {
   Outcome o;
@@ -208,14 +219,10 @@ absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, b
 
   Loader loader;
   loader.now = FromMicros(absl::ToUnixMicros(absl::FromCivil(absl::CivilHour(2026, 3, 2, 12), absl::UTCTimeZone())));
-  DatabaseOptions options;
-  options.now = [&] { return loader.now; };
-  options.sync = false;
-  auto db = Database::Open((scratch / "db").string(), options);
-  if (!db.ok()) return db.status();
-  loader.db = *std::move(db);
-  const auto [mac_id, mac_secret] = loader.db->MacKey();
-  loader.mac = {mac_id, mac_secret};
+  auto rules = RuleBook::Load();
+  if (!rules.ok()) return rules.status();
+  loader.rules = *rules;
+  loader.mac = {"test", std::string(32, 'k')};  // the same for every run, so that dumps compare
 
   std::map<std::string, std::set<int64_t>> late;
   if (order == Order::kCauseLast) {
@@ -242,6 +249,19 @@ absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, b
   auto batch = loader.Decode(first, args);
   if (!batch.ok()) return batch.status();
   std::vector<Mutation> mutations = std::move(batch->mutations);
+
+  DatabaseOptions options;
+  options.now = [&] { return loader.now; };
+  options.sync = false;
+  // Whom records without a tenant belong to is decided by the first that has one: fixed here, so that
+  // the order of the rest can change.
+  const ScopeName first_scope = FirstScope(mutations);
+  options.default_tenant = first_scope.tenant;
+  options.default_cluster = first_scope.cluster;
+  auto db = Database::Open((scratch / "db").string(), options);
+  if (!db.ok()) return db.status();
+  loader.db = *std::move(db);
+
   if (with_noise) {
     const json::object noise = json::parse(ReadFile(kRoot / "noise" / "case.json")).as_object();
     std::vector<std::string> paths;
