@@ -60,14 +60,14 @@ absl::Status Inflater::Decide(absl::string_view chunk, const Output& out) {
   if (head_.size() < kGzipMagic.size() && absl::StartsWith(kGzipMagic, head_)) {
     return absl::OkStatus();
   }
-  const std::string start = std::move(head_);
-  head_.clear();
-  if (absl::StartsWith(start, kGzipMagic)) {
+  std::string start;
+  start.swap(head_);
+  if (start.compare(0, kGzipMagic.size(), kGzipMagic.data(), kGzipMagic.size()) == 0) {
     codec_ = Codec::kGzip;
     gzip_ = std::make_unique<Gzip>();
     return FeedGzip(start, out);
   }
-  if (absl::StartsWith(start, kZstdMagic)) {
+  if (start.compare(0, kZstdMagic.size(), kZstdMagic.data(), kZstdMagic.size()) == 0) {
     codec_ = Codec::kZstd;
     zstd_ = std::make_unique<Zstd>();
     ZSTD_DCtx_setParameter(zstd_->stream, ZSTD_d_windowLogMax, kMaxWindowLog);

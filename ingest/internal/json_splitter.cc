@@ -104,7 +104,7 @@ absl::Status JsonSplitter::ScanString(bool* wait) {
     if (depth_ == 1 && !Streaming() && pos_ > string_begin_ && pos_ - string_begin_ <= 64) {
       depth1_string_ = buffer_.substr(string_begin_ + 1, pos_ - string_begin_ - 1);
     } else if (depth_ == 1) {
-      depth1_string_ = "?";
+      depth1_string_.assign(1, '?');
     }
     in_string_ = false;
     last_ = '"';
@@ -198,7 +198,7 @@ absl::Status JsonSplitter::Open(char c) {
     if (c == '{') {
       Begin(pos_);
     } else {
-      head_ = "[";
+      head_.assign(1, '[');
     }
   } else if (mode_ == Mode::kDocument && c == '[' && depth_ == 1 && last_ == ':' && ListSoFar()) {
     StartItems();
@@ -224,7 +224,7 @@ absl::Status JsonSplitter::Close(char c) {
     // What follows the elements belongs to the list's own document again.
     if (mode_ == Mode::kItems) {
       mode_ = Mode::kDocument;
-      key_ = "items of this list have been read";
+      key_.assign(1, '?');  // whatever follows, these are no longer keys of a list alone
       unit_dropped_ = 0;
       buffer_.replace(0, pos_, head_);
       base_ += pos_ - head_.size();

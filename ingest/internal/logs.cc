@@ -129,7 +129,7 @@ std::string InferLogSeverity(absl::string_view line) {
 }
 
 void EmitLog(LogRecord record, absl::string_view raw_line, std::optional<Timestamp> at,
-             Context& ctx) {
+             absl::string_view sent_time, Context& ctx) {
   if (at) ctx.set().Observe(*at);
   const std::string line = Text(CutUtf8(raw_line, 16 * size_t{ctx.limits().line_bytes}));
   const RuleBook* rules = ctx.options().rules;
@@ -138,10 +138,11 @@ void EmitLog(LogRecord record, absl::string_view raw_line, std::optional<Timesta
     return;
   }
   if (record.event_id.empty() && ctx.origin.key) {
+    const std::string time = !sent_time.empty() ? Text(sent_time) : at ? FormatTime(*at) : "";
     const std::string reason =
         rules == nullptr ? absl::StrCat("LOG_", record.severity)
                          : rules->ClassifyLog(record.severity, line).reason;
-    record.event_id = FallbackLogId(*ctx.origin.key, at ? FormatTime(*at) : "", reason, line);
+    record.event_id = FallbackLogId(*ctx.origin.key, time, reason, line);
   }
   record.line = ctx.Prose(line);
   if (!at) return ctx.EmitUndated(std::move(record));
@@ -174,7 +175,7 @@ void DecodeLog(const json::object& v, Context& ctx) {
   if (record.severity.empty()) record.severity = SeverityOfLevel(Str(v, "log_level"));
   if (record.severity.empty()) record.severity = SeverityOfLevel(Str(v, "level"));
   if (record.severity.empty()) record.severity = InferLogSeverity(line);
-  EmitLog(std::move(record), line, at, ctx);
+  EmitLog(std::move(record), line, at, Str(v, "event_time"), ctx);
 }
 
 bool IsLogStart(absl::string_view line, LogSource* source) {
@@ -232,7 +233,7 @@ void DecodeLogLine(absl::string_view line, const LogSource& source, Context& ctx
   if (LeadingTime(line, &rest)) line = rest;
   if (absl::StripAsciiWhitespace(line).empty()) return;
   record.severity = InferLogSeverity(line);
-  EmitLog(std::move(record), line, at, ctx);
+  EmitLog(std::move(record), line, at, "", ctx);
 }
 
 }  // namespace kg::ingest

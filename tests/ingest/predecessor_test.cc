@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "engine/rules.h"
 #include "tests/ingest/support.h"
 
 namespace kg::ingest {
@@ -270,6 +271,22 @@ TEST_CASE("a stream of bare records of a topic that is named from outside") {
   options.topic = "acme-9.state.k8s.resource";
   const Decoded d = Decode(R"({"kind":"Pod","namespace":"shop","name":"a","at":"2025-11-02T08:15:00Z"})", options);
   CHECK(d.One<ObjectRecord>().scope.tenant == "acme-9");
+}
+
+TEST_CASE("log lines pass the high-signal filter; those that don't are counted") {
+  const auto rules = RuleBook::Load();
+  REQUIRE(rules.ok());
+  DecodeOptions options = TestOptions();
+  options.rules = rules->get();
+  options.log_namespace = "shop";
+  const Decoded d = Decode("[pod/web-0/app] 2025-11-02T08:15:04Z GET /cart 200 in 1500 ms\n"
+                           "[pod/web-0/app] 2025-11-02T08:15:05Z dial tcp 10.0.0.3:5432: connection refused\n", options);
+  CHECK(d.One<LogRecord>().line == "dial tcp 10.0.0.3:5432: connection refused");
+  CHECK(d.stats.log_lines_dropped == 1);
+  // The id that the predecessor gave such a line, so that users find it by that.
+  const Decoded panic = Decode(Kcat("logs.normalized", absl::StrCat("acme-1::", kUid), R"({"event_time":"2025-11-02T08:15:04.250Z",
+    "message":"panic: runtime error: index out of range [3] with length 3","pod_name":"a"})"), options);
+  CHECK(panic.One<LogRecord>().event_id == "6f5edd5d3a50523c1ba3725293aaef23349205c6");
 }
 
 }  // namespace
