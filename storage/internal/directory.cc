@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr uint64_t kReserveShare = 8;  // of the free space at most this part is reserved
+
 struct OwnedPaths {
   absl::Mutex mu;
   std::set<std::string> paths ABSL_GUARDED_BY(mu);
@@ -130,9 +132,13 @@ absl::Status MakeDirectories(const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat("create ", path, ": ", error.message()));
 }
 
-void CreateReserve(const std::string& path, uint64_t bytes) {
-  if (bytes == 0) return;
+void EnsureReserve(const std::string& path, uint64_t bytes) {
   const std::string file = absl::StrCat(path, "/", kReserveFile);
+  std::error_code error;
+  if (bytes == 0 || fs::exists(file, error)) return;
+  // Taken back at once after a full disk, it would fill the disk again.
+  const fs::space_info space = fs::space(path, error);
+  if (error || space.available / kReserveShare < bytes) return;
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return;
   if (::posix_fallocate(fd, 0, static_cast<off_t>(bytes)) != 0) ::unlink(file.c_str());

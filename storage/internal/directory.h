@@ -39,8 +39,9 @@ enum class DirectoryContent { kAbsent, kEmpty, kDatabase };
 absl::StatusOr<DirectoryContent> InspectDirectory(const std::string& path);
 absl::Status MakeDirectories(const std::string& path);
 
-// Best effort: a disk without room for it gets none.
-void CreateReserve(const std::string& path, uint64_t bytes);
+// Makes the reserve file where it is missing. Best effort: a disk without ample room for it gets
+// none.
+void EnsureReserve(const std::string& path, uint64_t bytes);
 void ReleaseReserve(const std::string& path);
 
 // fsync of every file in `dir`, of `dir` and of its parent.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/time/clock.h"
+#include "storage/internal/directory.h"
 #include "storage/internal/rocks_status.h"
 #include "storage/internal/store_impl.h"
 
@@ -47,6 +48,7 @@ absl::StatusOr<MaintenanceReport> StoreImpl::Maintain() {
   if (s.ok()) s = CreateAhead(&report);
   if (s.ok()) s = SealPast(&report);
   if (!s.ok()) return s;
+  EnsureReserve(path_, options_.reserve_bytes);
   return report;
 }
 

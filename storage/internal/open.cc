@@ -161,7 +161,7 @@ absl::StatusOr<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& pa
   std::unique_ptr<StoreImpl> store(
       new StoreImpl(path, options, hooks, *width, rocks->family, opened->db));
   if (absl::Status s = store->Load(opened->buckets); !s.ok()) return s;
-  if (!options.read_only) CreateReserve(path, options.reserve_bytes);
+  if (!options.read_only) EnsureReserve(path, options.reserve_bytes);
   return store;
 }
 

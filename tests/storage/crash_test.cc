@@ -238,6 +238,7 @@ TEST_CASE(
   CHECK(store->Health().ok());
   CHECK(report->dropped == (options.drop_oldest_when_full ? Times{kT0} : Times{}));
   CHECK(MustMaintain(store.get()).dropped.empty());  // one for each time the disk was full
+  CHECK(std::filesystem::exists(dir.Sub("db") + "/RESERVE"));
   CHECK(GetAt(*store->GetSnapshot(), kT0 + 3h, "now") == "v");
   PutAt(store.get(), kT0 + 3h, "again", "v");
 }
