@@ -129,6 +129,11 @@ class DatabaseImpl : public Database {
     s.episodes = p.episodes;
     s.links = p.links;
     s.dead_letters = p.dead_letters;
+    s.failures = p.work.failures;
+    s.effects_linked = p.work.effects_linked;
+    s.candidates_scored = p.work.candidates_scored;
+    s.rows_written = p.work.rows_written;
+    s.bytes_written = p.work.bytes_written;
     for (const storage::BucketInfo& b : store_->Buckets()) s.buckets.push_back({b.start, b.end, StateName(b.state), b.bytes});
     s.disk_bytes = store_->DiskBytes();
     s.data_clock = p.clock;

@@ -55,6 +55,12 @@ struct DatabaseStats {
   int64_t episodes = 0;           // bursts stored, normal ones included
   int64_t links = 0;              // POTENTIAL_CAUSE edges stored
   int64_t dead_letters = 0;
+  // Since this process opened the database.
+  int64_t failures = 0;           // new or changed failure bursts
+  int64_t effects_linked = 0;     // failure bursts whose causes were looked for, again ones included
+  int64_t candidates_scored = 0;  // bursts weighed as causes in doing so
+  uint64_t rows_written = 0;      // puts and deletes of all commits
+  uint64_t bytes_written = 0;     // of their keys and values
   std::vector<BucketStats> buckets;
   uint64_t disk_bytes = 0;
   Timestamp data_clock = kBeginning;

@@ -355,6 +355,7 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   next.links = links_;
   next.dead_letters = dead_letters_;
   next.edges_open = edges_open_;
+  next.work = work_;
   published_ = std::move(next);
   return sequence;
 }
@@ -386,6 +387,8 @@ absl::StatusOr<uint64_t> Writer::CommitRows() {
   }
   auto info = (*session)->Commit();
   if (!info.ok()) return info.status();
+  work_.rows_written += ops_.size();
+  for (const RowOp& op : ops_) work_.bytes_written += op.key.size() + op.value.size();
   return info->sequence;
 }
 

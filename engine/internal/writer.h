@@ -20,6 +20,15 @@
 
 namespace kg {
 
+// What was done since the database was opened.
+struct WorkDone {
+  int64_t failures = 0;
+  int64_t effects_linked = 0;
+  int64_t candidates_scored = 0;
+  uint64_t rows_written = 0;
+  uint64_t bytes_written = 0;
+};
+
 // What readers see of one commit.
 struct Published {
   std::shared_ptr<const Graph> graph = std::make_shared<Graph>();
@@ -28,6 +37,7 @@ struct Published {
   Timestamp oldest = kBeginning;
   std::shared_ptr<const storage::Snapshot> snapshot;
   int64_t episodes = 0, links = 0, dead_letters = 0, edges_open = 0;
+  WorkDone work;
 };
 
 // Folds batches into facts, derives what follows, and turns both into one commit.
@@ -203,6 +213,7 @@ class Writer : private ImplicitEdges {
   Timestamp confirmations_written_ = kBeginning;
   std::set<ResourceId> unconfirmed_;       // slots whose last sighting is not on disk
   int64_t episodes_ = 0, links_ = 0, dead_letters_ = 0, edges_open_ = 0;
+  WorkDone work_;
 
   // The batch under way.
   std::unique_ptr<GraphBuilder> graph_;

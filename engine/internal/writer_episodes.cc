@@ -178,6 +178,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   node.bursts.Upsert(std::move(burst));
   burst_slot_[burst_id] = now.resource;
   if (news) {
+    if (rules_.Class(now.cls).IsFailure()) ++work_.failures;
     const Duration reach = std::max<Duration>(rules_.MaxLag(now.cls), 10s);
     MarkDirty(now.resource, {now.earliest, now.onset > kForever - reach ? kForever : now.onset + reach});
   }

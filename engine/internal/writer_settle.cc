@@ -110,6 +110,8 @@ void Writer::Relink(BurstId id, ResourceId slot) {
   if (before == nullptr) return;
   uint64_t looked_at = 0;
   std::vector<CauseLink> causes = FindCauses(graph_->graph(), rules_, *this, *before, &looked_at);
+  ++work_.effects_linked;
+  work_.candidates_scored += static_cast<int64_t>(looked_at);
   const bool same = causes == before->causes;
   auto moved_home = old_end_.find(id);
   if (!same || moved_home != old_end_.end()) {
