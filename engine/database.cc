@@ -91,7 +91,7 @@ class DatabaseImpl : public Database {
   absl::Status Maintain() override {
     if (options_.read_only) return absl::OkStatus();
     absl::MutexLock lock(&write_mutex_);
-    return store_->Maintain().status();
+    return MaintainLocked();
   }
 
   std::shared_ptr<const View> GetView(Timestamp as_of) const override {
@@ -174,7 +174,18 @@ class DatabaseImpl : public Database {
     }
     if (!sequence.ok()) return;
     Publish();
-    if (++applies_ % 64 == 0) store_->Maintain().status().IgnoreError();
+    // A bucket that is due is cheap to ask about and must not wait for a caller who thinks of it. Its
+    // failure is the next commit's, too, and told there.
+    if (++applies_ % 64 == 0) MaintainLocked().IgnoreError();
+  }
+
+  absl::Status MaintainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    auto report = store_->Maintain();
+    if (!report.ok()) return report.status();
+    if (report->dropped.empty()) return absl::OkStatus();
+    if (auto status = writer_.Expire(); !status.ok()) return status;
+    Publish();
+    return absl::OkStatus();
   }
 
   void Publish() {

@@ -31,6 +31,15 @@ Node& GraphBuilder::Mutable(ResourceId id) {
   return const_cast<Node&>(*nodes[slot]);
 }
 
+void GraphBuilder::Remove(ResourceId id) {
+  if (graph_.Find(id) == nullptr) return;
+  Mutable(id);  // makes the page ours
+  const size_t page = id.value / Graph::kPage;
+  const size_t slot = id.value % Graph::kPage;
+  const_cast<Graph::Page&>(*graph_.pages_[page])[slot] = nullptr;
+  own_node_[page][slot] = false;
+}
+
 std::shared_ptr<const Graph> GraphBuilder::Publish() {
   own_page_.clear();
   own_node_.clear();

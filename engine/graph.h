@@ -168,6 +168,7 @@ class GraphBuilder {
 
   // A node to change, made where there is none. Valid until Publish.
   Node& Mutable(ResourceId id);
+  void Remove(ResourceId id);
   const Node* Find(ResourceId id) const { return graph_.Find(id); }
   // What has been changed so far, to read from; later changes show in it.
   const Graph& graph() const { return graph_; }

@@ -41,7 +41,7 @@ struct ClassInfo {
 
 // Where a reason was read, as in classify.tsv. Two places put more into the message than the
 // source:
-//   kTerminated: "exit=<exit code> " + the container state's message;
+//   kTerminated: "exit=<exit code> " or "exit code <exit code>: " + the state's message;
 //   kCondition:  "<Kind>/<Type>=<Status> " + the condition's message, e.g. "Pod/Ready=False ...".
 enum class SignalPlace : uint8_t {
   kEvent = 0,
@@ -103,11 +103,10 @@ struct EdgePath {
   std::string edge;
   std::string to_group;
   bool to_group_known = true;  // false: by the kind, or by to_group_path
-  std::string to_kind;         // empty: to_kind_path holds it
+  std::string to_kind;         // or ".kind": the sibling member that holds it
   enum class Namespace : uint8_t { kSame, kNone, kField } to_ns = Namespace::kSame;
   // Members beside the one that `path` ends in, i.e. `path` with its last member replaced.
   std::string ns_path;        // for kField: holds the namespace; the object's own where absent
-  std::string to_kind_path;   // holds the kind
   std::string to_group_path;  // holds the group or an apiVersion
   std::string optional_path;  // "true" makes the reference optional
   bool reverse = false;       // the edge runs from what is named to this object

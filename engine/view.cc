@@ -70,6 +70,7 @@ absl::StatusOr<std::optional<EpisodeRecord>> ViewImpl::Episode(ScopeId scope, Ep
   if (!row->has_value()) return std::optional<EpisodeRecord>();
   auto rec = records::DecodeEpisode(scope, **row);
   if (!rec.ok()) return rec.status();
+  if (rec->end < p_.oldest) return std::optional<EpisodeRecord>();  // expired, though not dropped yet
   return std::optional<EpisodeRecord>(*std::move(rec));
 }
 
@@ -82,7 +83,7 @@ absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
     auto rec = records::DecodeEpisode(scope, value);
     if (!rec.ok()) return rec.status();
     if (rec->onset >= when.to) return false;
-    if (rec->end >= when.from) found.push_back(*std::move(rec));
+    if (rec->end >= when.from && rec->end >= p_.oldest) found.push_back(*std::move(rec));
     return true;
   };
   for (auto c = p_.snapshot->Scan(scope, storage::Table::kOpen, "E"); c->Valid(); c->Next()) {
@@ -114,7 +115,7 @@ absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Inte
     if (!row->has_value()) return absl::OkStatus();
     auto rec = records::DecodeEpisode(scope, **row);
     if (!rec.ok()) return rec.status();
-    if (rec->onset < when.to && rec->end >= when.from) found.push_back(*std::move(rec));
+    if (rec->onset < when.to && rec->end >= when.from && rec->end >= p_.oldest) found.push_back(*std::move(rec));
     return absl::OkStatus();
   };
   const std::string prefix = storage::keys::SubjectPrefix(resource);

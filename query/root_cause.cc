@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "engine/internal/link.h"
+#include "engine/links.h"
 #include "query/blast_radius.h"
 #include "query/describe.h"
 #include "query/severity.h"

@@ -218,6 +218,18 @@ std::optional<ResourceId> Identity::Find(ScopeId scope, const ObjectRef& ref) co
   return FindLocked(scope, ref);
 }
 
+void Identity::Forget(ResourceId id, const std::vector<std::string>& uids) {
+  absl::MutexLock lock(&mutex_);
+  if (id.value >= names_.size() || names_[id.value] == nullptr) return;
+  const SlotName& n = *names_[id.value];
+  by_name_.erase(NameKey(n.scope, {n.group, true, n.kind, n.ns, n.name, ""}));
+  for (const std::string& uid : uids) {
+    auto it = by_uid_.find(UidKey(n.scope, uid));
+    if (it != by_uid_.end() && it->second == id) by_uid_.erase(it);
+  }
+  // Views of before may still print the name, so it stays readable.
+}
+
 void Identity::BindUid(ScopeId scope, const std::string& uid, ResourceId id) {
   absl::MutexLock lock(&mutex_);
   by_uid_[UidKey(scope, uid)] = id;

@@ -52,6 +52,8 @@ class Identity {
   // uid is ResourceId{0}.
   ResourceId Resolve(ScopeId scope, const ObjectRef& ref);
   std::optional<ResourceId> Find(ScopeId scope, const ObjectRef& ref) const;
+  // The slot is gone; its name and uids are free for another.
+  void Forget(ResourceId id, const std::vector<std::string>& uids);
   void BindUid(ScopeId scope, const std::string& uid, ResourceId id);
   void Restore(ResourceId id, std::shared_ptr<const SlotName> name);
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "engine/graph.h"
+#include "engine/links.h"
 #include "engine/rules.h"
 
 // Which earlier bursts may have caused a burst: a pure function of the graph.
@@ -24,13 +25,6 @@ class ImplicitEdges {
 
 // POTENTIAL_CAUSE links store at most this many causes of one effect.
 inline constexpr size_t kMaxCauses = 5;
-// Links below either do not group bursts into incidents and make no root cause.
-inline constexpr double kGroupConfidence = 0.5;
-inline constexpr double kGroupDomain = 0.35;
-
-// True when `link` may join its burst to a tree.
-bool Groups(const CauseLink& link);
-
 // At most kMaxCauses, each of another (resource, class), best first.
 //
 // Found on the same object or by a walk of at most three edges against the way failure travels, over

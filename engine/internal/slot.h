@@ -58,6 +58,9 @@ struct Slot {
   absl::flat_hash_map<uint64_t, std::shared_ptr<const SeenState>> states;
   // Services that failure texts of this object named, and when first, by the uid of the life.
   std::map<std::pair<ResourceId, std::string>, Timestamp> mentions;
+  // The newest time at which anything spoke of it. Not stored: after a restart it is the data clock, so
+  // that a slot is at worst forgotten one retention later.
+  Timestamp referenced = kBeginning;
 
   Lane& LaneFor(const std::string& uid, ObjectShape shape);
 };

@@ -10,6 +10,12 @@ void StretchList::Restore(std::vector<Stretch> stretches) {
   exact_since_ = stretches_.empty() ? kBeginning : stretches_.back().last;
 }
 
+void StretchList::DropBefore(Timestamp t) {
+  size_t drop = 0;
+  while (drop + 1 < stretches_.size() && stretches_[drop + 1].first < t) ++drop;
+  stretches_.erase(stretches_.begin(), stretches_.begin() + static_cast<ptrdiff_t>(drop));
+}
+
 StretchList::Outcome StretchList::Insert(Timestamp at, uint64_t state, int64_t rank,
                                          Timestamp clock) {
   size_t next = std::partition_point(stretches_.begin(), stretches_.end(),

@@ -44,6 +44,8 @@ class StretchList {
   bool empty() const { return stretches_.empty(); }
   // What a store knows: whole stretches, without exact times.
   void Restore(std::vector<Stretch> stretches);
+  // Forgets stretches that were over before `t`.
+  void DropBefore(Timestamp t);
 
  private:
   struct Sighting {

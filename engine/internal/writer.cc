@@ -37,6 +37,7 @@ void Writer::Begin() {
   dirty_.clear();
   removed_bursts_.clear();
   moved_.clear();
+  feed_.clear();
   old_end_.clear();
   ops_.clear();
   incidents_ = published_.incidents;
@@ -77,6 +78,17 @@ bool Writer::Refuse(Timestamp at, const char* field, const ScopeName& scope, App
   ++result->refused;
   ++result->dead_letters;
   if (result->problems.size() < kMaxProblems) result->problems.push_back(d.reason);
+  return true;
+}
+
+// A point that retention has passed leaves no trace. What still holds is never too old.
+bool Writer::TooOld(Timestamp end, ApplyResult* result) {
+  const Timestamp oldest = std::max(store_->OldestLive(), clock_ - options_.retention);
+  if (end >= oldest) return false;
+  ++result->refused;
+  if (result->problems.size() < kMaxProblems) {
+    result->problems.push_back("older than the retention; a longer one can be set when the database is made");
+  }
   return true;
 }
 
@@ -175,7 +187,7 @@ void Writer::Handle(EdgeRecord&& r, ApplyResult* result) {
 }
 
 void Writer::Handle(EventRecord&& r, ApplyResult* result) {
-  if (Refuse(r.last, "the event's time", r.scope, result)) return;
+  if (Refuse(r.last, "the event's time", r.scope, result) || TooOld(r.last, result)) return;
   if (r.first > r.last) std::swap(r.first, r.last);
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.subject = Canonical(rules_, std::move(r.subject));
@@ -260,7 +272,7 @@ void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
 }
 
 void Writer::Handle(LogRecord&& r, ApplyResult* result) {
-  if (Refuse(r.at, "the log line's time", r.scope, result)) return;
+  if (Refuse(r.at, "the log line's time", r.scope, result) || TooOld(r.at, result)) return;
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.subject = Canonical(rules_, std::move(r.subject));
   const ResourceId id = ResolveRef(scope, r.subject);
@@ -366,6 +378,7 @@ absl::StatusOr<uint64_t> Writer::CommitRows() {
     storage::keys::AppendU32(&key, s.id.value);
     PutTable(storage::Table::kMeta, ScopeId(0), std::move(key), records::EncodeScope(s.tenant, s.cluster));
   }
+  WriteFeed();
   std::vector<Timestamp> times;
   for (const RowOp& op : ops_) {
     if (!op.in_table) times.push_back(op.bucket_time);
@@ -390,6 +403,20 @@ absl::StatusOr<uint64_t> Writer::CommitRows() {
   work_.rows_written += ops_.size();
   for (const RowOp& op : ops_) work_.bytes_written += op.key.size() + op.value.size();
   return info->sequence;
+}
+
+// F: one row per commit, in the bucket of the data clock: 'E' with the key of an episode, or 'I' with the
+// id of an incident, one behind the other, each behind its scope.
+void Writer::WriteFeed() {
+  if (feed_.empty() || clock_ == kBeginning) return;
+  RowOp op;
+  op.in_table = false;
+  op.bucket_time = clock_;
+  op.kind = storage::RecordKind::kFeed;
+  op.scope = ScopeId(0);
+  op.key = storage::keys::Feed(store_->GetSnapshot()->sequence() + 1, 0);
+  op.value = std::move(feed_);
+  ops_.push_back(std::move(op));
 }
 
 void Writer::PutTable(storage::Table table, ScopeId scope, std::string key, std::string value) {

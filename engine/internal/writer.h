@@ -58,6 +58,8 @@ class Writer : private ImplicitEdges {
   // `flush_confirmations`: also write what so far only confirmed known states.
   absl::StatusOr<uint64_t> Commit(bool flush_confirmations);
   const Published& published() const { return published_; }
+  // Forgets what retention has passed. A commit of its own, between batches.
+  absl::Status Expire();
 
   std::optional<SourcePosition> Position(const std::string& source, int partition) const;
   std::vector<SourcePosition> Positions() const;
@@ -112,6 +114,7 @@ class Writer : private ImplicitEdges {
   void Handle(AlertRecord&& r, ApplyResult* result);
   void Handle(LogRecord&& r, ApplyResult* result);
   void Handle(CompletenessRecord&& r, ApplyResult* result);
+  bool TooOld(Timestamp end, ApplyResult* result);
   bool Refuse(Timestamp at, const char* field, const ScopeName& scope, ApplyResult* result);
   void AddDeadLetter(ScopeId scope, const DeadLetter& letter);
 
@@ -163,8 +166,15 @@ class Writer : private ImplicitEdges {
   void UpdateTrees();
   BurstId RootOf(BurstId id) const;
   void WriteTree(BurstId root);
+  std::string MemberKeyOf(const BurstId& member, const BurstId& root) const;
   void MoveMember(BurstId member, std::optional<BurstId> from, std::optional<BurstId> to);
   void WriteCauses(ScopeId scope, const Burst& before, const Burst& after, Timestamp old_end);
+
+  // writer_expiry.cc
+  void ExpireBursts(Timestamp oldest);
+  void ExpireEdges(Timestamp oldest);
+  void ExpireRevisions(Timestamp oldest);
+  void ExpireSlots(Timestamp oldest);
 
   // writer_restore.cc
   absl::Status RestoreScopes(const storage::Snapshot& s);
@@ -180,6 +190,7 @@ class Writer : private ImplicitEdges {
   void PutAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key, std::string value);
   void DeleteAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key);
   absl::StatusOr<uint64_t> CommitRows();
+  void WriteFeed();
 
   storage::Store* const store_;
   const RuleBook& rules_;
@@ -211,6 +222,7 @@ class Writer : private ImplicitEdges {
   std::map<std::pair<std::string, int>, SourcePosition> positions_;
   Timestamp clock_ = kBeginning;
   Timestamp confirmations_written_ = kBeginning;
+  Timestamp expired_until_ = kBeginning;
   std::set<ResourceId> unconfirmed_;       // slots whose last sighting is not on disk
   int64_t episodes_ = 0, links_ = 0, dead_letters_ = 0, edges_open_ = 0;
   WorkDone work_;
@@ -228,6 +240,7 @@ class Writer : private ImplicitEdges {
   std::set<BurstId> moved_;                                      // whose parent changed, or that are new
   std::map<BurstId, Timestamp> old_end_;                         // where a changed burst's C row stood
   std::set<BurstId> changed_trees_;
+  std::string feed_;                       // references to what this batch changed
   IncidentIndex incidents_;
   std::vector<RowOp> ops_;
   bool wants_commit_ = false;              // something besides confirmations

@@ -143,6 +143,12 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   for (const Place& p : doc.was) {
     const bool stays = !doc.gone && p.key == key && p.end == now.end;
     if (!stays) RemoveRows(scope, now, p);
+    auto root = root_.find({scope.value, p.key});
+    if (!stays && !doc.gone && p.key == key && root != root_.end()) {
+      const std::string member = MemberKeyOf(root->first, root->second);
+      DeleteAtEnd(p.end, storage::RecordKind::kMembers, scope, member);
+      PutAtEnd(now.end, storage::RecordKind::kMembers, scope, member, "");
+    }
     if (doc.gone || p.key != key) {
       const BurstId burst{scope.value, p.key};
       auto slot = burst_slot_.find(burst);
@@ -153,6 +159,9 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
     }
   }
   episodes_ += (doc.gone ? 0 : 1) - static_cast<int64_t>(doc.was.size());
+  feed_.push_back('E');
+  storage::keys::AppendU32(&feed_, scope.value);
+  feed_ += storage::keys::Episode(key);
   if (doc.gone) return;
   PutAtEnd(now.end, storage::RecordKind::kEpisode, scope, storage::keys::Episode(key), records::EncodeEpisode(now));
   PutAtEnd(now.end, storage::RecordKind::kSubjectIndex, scope, storage::keys::Subject({now.resource, key}),

@@ -20,6 +20,7 @@ uint32_t ReadU32(absl::string_view bytes) {
 
 absl::Status Writer::Restore() {
   clock_ = confirmations_written_ = store_->DataClock();
+  expired_until_ = clock_ == kBeginning ? kBeginning : store_->OldestLive();
   published_.snapshot = store_->GetSnapshot();
   const storage::Snapshot& s = *published_.snapshot;
   Begin();
@@ -76,7 +77,7 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
     }
   }
   // All names first: states refer to one another's slots.
-  for (const Pending& p : rows) SlotFor(p.id);
+  for (const Pending& p : rows) SlotFor(p.id).referenced = clock_;
   std::map<std::pair<ResourceId, std::pair<std::string, ObjectShape>>, std::vector<Stretch>> lanes;
   auto learn = [&](ResourceId id, records::RevisionRow& r) {
     Slot& slot = *slots_[id.value];
@@ -180,6 +181,7 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
   auto parsed = storage::keys::ParseEpisode(key);
   auto rec = records::DecodeEpisode(scope, value);
   if (!parsed.has_value() || !rec.ok()) return absl::DataLossError("an episode row is damaged");
+  if (rec->end != kForever && rec->end < expired_until_) return absl::OkStatus();
   ++episodes_;
   const EpisodeId id{scope.value, parsed->hash.value};
   Spans& spans = spans_[id];

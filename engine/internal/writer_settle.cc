@@ -112,6 +112,16 @@ void Writer::Relink(BurstId id, ResourceId slot) {
   std::vector<CauseLink> causes = FindCauses(graph_->graph(), rules_, *this, *before, &looked_at);
   ++work_.effects_linked;
   work_.candidates_scored += static_cast<int64_t>(looked_at);
+  // What retention took from the graph is not refuted by that.
+  for (const CauseLink& c : before->causes) {
+    if (causes.size() < kMaxCauses && c.cause.onset < expired_until_ &&
+        FindBurst(graph_->graph(), c.cause_resource, c.cause) == nullptr) {
+      causes.push_back(c);
+    }
+  }
+  std::stable_sort(causes.begin(), causes.end(), [](const CauseLink& a, const CauseLink& b) {
+    return Groups(a) != Groups(b) ? Groups(a) : a.confidence > b.confidence;
+  });
   const bool same = causes == before->causes;
   auto moved_home = old_end_.find(id);
   if (!same || moved_home != old_end_.end()) {
@@ -185,8 +195,12 @@ void Writer::SetParent(BurstId child, std::optional<BurstId> parent) {
 Writer::BurstId Writer::RootOf(BurstId id) const {
   for (size_t steps = 0; steps < 1'000'000; ++steps) {
     auto it = parent_.find(id);
-    if (it == parent_.end() || burst_slot_.count(it->second) == 0) return id;
+    if (it == parent_.end()) return id;
+    // An anchor that has expired is still the anchor: expiry renames no incident.
+    const bool gone = burst_slot_.count(it->second) == 0;
+    if (gone && it->second.second.onset >= expired_until_) return id;
     id = it->second;
+    if (gone) return id;
   }
   return id;
 }
@@ -225,6 +239,9 @@ void Writer::WriteTree(BurstId root) {
   IncidentTree tree;
   tree.scope = ScopeId(root.first);
   tree.root = root.second;
+  feed_.push_back('I');
+  storage::keys::AppendU32(&feed_, tree.scope.value);
+  storage::keys::AppendU64(&feed_, tree.id());
   fb::IncidentT row;
   row.anchor_onset = ToMicros(root.second.onset);
   row.anchor_hash = root.second.hash.value;
@@ -246,6 +263,13 @@ void Writer::WriteTree(BurstId root) {
   flatbuffers::FlatBufferBuilder builder;
   PutTable(storage::Table::kIncident, tree.scope, storage::keys::Incident(tree.id()),
            storage::EncodeTable(&builder, fb::Incident::Pack(builder, &row)));
+}
+
+std::string Writer::MemberKeyOf(const BurstId& member, const BurstId& root) const {
+  IncidentTree tree;
+  tree.scope = ScopeId(root.first);
+  tree.root = root.second;
+  return storage::keys::Member({tree.id(), member.second});
 }
 
 void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::optional<BurstId> to) {
@@ -283,8 +307,24 @@ void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::option
     }
     changed_trees_.insert(root);
   };
-  if (from.has_value()) change(*from, false);
-  if (to.has_value()) change(*to, true);
+  // P: beside the member's own row.
+  Timestamp end = kForever;
+  auto slot = burst_slot_.find(member);
+  const BurstPtr burst = slot == burst_slot_.end() ? nullptr : FindBurst(graph_->graph(), slot->second, member.second);
+  if (burst != nullptr) {
+    end = burst->end;
+  } else if (old_end_.count(member) > 0) {
+    end = old_end_.at(member);
+  }
+  const ScopeId scope(member.first);
+  if (from.has_value()) {
+    change(*from, false);
+    DeleteAtEnd(end, storage::RecordKind::kMembers, scope, MemberKeyOf(member, *from));
+  }
+  if (to.has_value()) {
+    change(*to, true);
+    PutAtEnd(end, storage::RecordKind::kMembers, scope, MemberKeyOf(member, *to), "");
+  }
   if (to.has_value()) {
     root_[member] = *to;
   } else {

@@ -76,6 +76,7 @@ ResourceId Writer::ResolveRef(ScopeId scope, const ObjectRef& ref) {
   const ResourceId id = identity_->Resolve(scope, canonical);
   if (id.value == 0) return id;
   Slot& slot = SlotFor(id);
+  slot.referenced = std::max(slot.referenced, clock_);
   if (!canonical.uid.empty() && !canonical.name.empty() && slot.lives.count(canonical.uid) == 0) {
     identity_->BindUid(scope, canonical.uid, id);
     std::string value;

@@ -100,14 +100,11 @@ absl::Status EdgeTable::AddPath(const Table& table, const Row& row, const KindTa
     path.to_group = row.cells[3] == "?" ? "" : row.cells[3];
   }
   path.to_group_known = row.cells[3] != "?" && path.to_group_path.empty();
-  if (!IsSibling(row.cells[4], &path.to_kind_path)) {
-    path.to_kind = row.cells[4];
-    if (!kinds.ByName(absl::AsciiStrToLower(path.to_kind)).has_value()) {
-      return table.Error(row, 4,
-                         absl::StrCat("no kind `", path.to_kind,
-                                      "`: allowed are `.member` "
-                                      "and the kinds of group_kinds.tsv"));
-    }
+  path.to_kind = row.cells[4];
+  if (path.to_kind[0] != '.' && !kinds.ByName(absl::AsciiStrToLower(path.to_kind)).has_value()) {
+    return table.Error(row, 4,
+                       absl::StrCat("no kind `", path.to_kind,
+                                    "`: allowed are `.member` and the kinds of group_kinds.tsv"));
   }
   if (IsSibling(row.cells[5], &path.ns_path)) {
     path.to_ns = EdgePath::Namespace::kField;

@@ -1,0 +1,182 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "engine/internal/writer.h"
+
+// What retention has passed goes from the working state and from the permanent tables. Rows in buckets
+// went with their buckets; nothing here makes anything dirty: what was derived stays as it was.
+
+namespace kg {
+namespace {
+
+bool Ended(Timestamp end, Timestamp oldest) { return end != kForever && end < oldest; }
+
+}  // namespace
+
+absl::Status Writer::Expire() {
+  const Timestamp oldest = store_->OldestLive();
+  if (failed_ || oldest <= expired_until_) return absl::OkStatus();
+  expired_until_ = oldest;
+  Begin();
+  ExpireBursts(oldest);
+  ExpireEdges(oldest);
+  ExpireRevisions(oldest);
+  ExpireSlots(oldest);
+  for (const BurstId& root : changed_trees_) WriteTree(root);
+  changed_trees_.clear();
+  dead_letters_ = 0;
+  const auto snapshot = store_->GetSnapshot();
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    for (const storage::BucketPtr& b : snapshot->buckets()) {
+      for (auto c = snapshot->Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""); c->Valid(); c->Next()) {
+        ++dead_letters_;
+      }
+    }
+  }
+  wants_commit_ = !ops_.empty();
+  return Commit(false).status();
+}
+
+void Writer::ExpireBursts(Timestamp oldest) {
+  for (auto it = spans_.begin(); it != spans_.end();) {
+    Spans& spans = it->second;
+    const size_t before = spans.size();
+    spans.erase(std::remove_if(spans.begin(), spans.end(), [&](const Interval& s) { return Ended(s.to, oldest); }),
+                spans.end());
+    episodes_ -= static_cast<int64_t>(before - spans.size());
+    if (spans.empty()) {
+      alert_runs_.erase(it->first);
+      spans_.erase(it++);
+    } else {
+      ++it;
+    }
+  }
+  std::vector<std::pair<BurstId, ResourceId>> gone;
+  for (const auto& [id, slot] : burst_slot_) {
+    const BurstPtr b = FindBurst(graph_->graph(), slot, id.second);
+    if (b == nullptr || Ended(b->end, oldest)) gone.emplace_back(id, slot);
+  }
+  std::sort(gone.begin(), gone.end());
+  for (const auto& [id, slot] : gone) {
+    const BurstPtr b = FindBurst(graph_->graph(), slot, id.second);
+    if (b != nullptr) links_ -= static_cast<int64_t>(b->causes.size());
+    graph_->Mutable(slot).bursts.Erase(id.second);
+    auto root = root_.find(id);
+    if (root != root_.end()) MoveMember(id, root->second, std::nullopt);
+    auto parent = parent_.find(id);
+    if (parent != parent_.end()) {
+      auto siblings = children_.find(parent->second);
+      if (siblings != children_.end()) {
+        siblings->second.erase(id);
+        if (siblings->second.empty()) children_.erase(siblings);
+      }
+      parent_.erase(parent);
+    }
+    implicit_effects_[id.first].erase(id);
+    burst_slot_.erase(id);
+  }
+}
+
+void Writer::ExpireEdges(Timestamp oldest) {
+  for (auto it = edges_.begin(); it != edges_.end();) {
+    bool changed = false;
+    for (auto claim = it->second.begin(); claim != it->second.end();) {
+      auto& intervals = claim->second.intervals;
+      for (const Interval& i : intervals) {
+        if (!Ended(i.to, oldest)) continue;
+        changed = true;
+      }
+      intervals.erase(std::remove_if(intervals.begin(), intervals.end(),
+                                     [&](const Interval& i) { return Ended(i.to, oldest); }),
+                      intervals.end());
+      claim = intervals.empty() ? it->second.erase(claim) : std::next(claim);
+    }
+    if (changed) {
+      auto drop = [&](ResourceId at, ResourceId other, bool out) {
+        Node& node = graph_->Mutable(at);
+        auto& closed = out ? node.out_closed : node.in_closed;
+        std::vector<ClosedEdge> gone;
+        closed.ForEach([&](const ClosedEdge& e) {
+          if (e.type == it->first.type.value && e.other == other.value && Ended(e.to, oldest)) gone.push_back(e);
+          return true;
+        });
+        for (const ClosedEdge& e : gone) closed.Erase(e);
+      };
+      drop(it->first.from, it->first.to, true);
+      drop(it->first.to, it->first.from, false);
+    }
+    if (it->second.empty()) {
+      topology_.erase(it->first);
+      edges_.erase(it++);
+    } else {
+      ++it;
+    }
+  }
+  for (auto it = pairs_.begin(); it != pairs_.end();) {
+    auto& deletes = it->second.deletes;
+    deletes.erase(deletes.begin(), std::lower_bound(deletes.begin(), deletes.end(), oldest));
+    auto& types = it->second.types;
+    types.erase(std::remove_if(types.begin(), types.end(), [&](EdgeTypeId type) {
+      return !topology_.contains({ResourceId(it->first.first), type, ResourceId(it->first.second)});
+    }), types.end());
+    if (deletes.empty() && types.empty()) {
+      pairs_.erase(it++);
+    } else {
+      ++it;
+    }
+  }
+}
+
+void Writer::ExpireRevisions(Timestamp oldest) {
+  for (auto& slot : slots_) {
+    if (slot == nullptr) continue;
+    slot->deletions.erase(slot->deletions.begin(),
+                          std::lower_bound(slot->deletions.begin(), slot->deletions.end(), oldest));
+    absl::flat_hash_set<uint64_t> used;
+    for (Lane& lane : slot->lanes) {
+      lane.seen.DropBefore(oldest);
+      for (const Stretch& s : lane.seen.stretches()) used.insert(s.state);
+      for (auto it = lane.managed.begin(); it != lane.managed.end();) {
+        it = used.contains(it->first) ? std::next(it) : lane.managed.erase(it);
+      }
+    }
+    absl::erase_if(slot->states, [&](const auto& s) { return !used.contains(s.first); });
+  }
+}
+
+// A slot whose last life has ended and that nothing refers to any more is forgotten.
+void Writer::ExpireSlots(Timestamp oldest) {
+  for (auto& slot : slots_) {
+    if (slot == nullptr || slot->referenced >= oldest) continue;
+    const auto lives = Incarnations(*slot);
+    if (!lives.empty() && !Ended(lives.back().alive.to, oldest)) continue;
+    const Node* node = graph_->Find(slot->id);
+    if (node != nullptr && !(node->out.empty() && node->in.empty() && node->out_closed.empty() &&
+                             node->in_closed.empty() && node->bursts.empty())) {
+      continue;
+    }
+    const SlotName& n = *slot->name;
+    DeleteTable(storage::Table::kResource, n.scope, storage::keys::Resource(slot->id));
+    for (const auto& [uid, life] : slot->lives) {
+      if (!uid.empty()) DeleteTable(storage::Table::kAlias, n.scope, absl::StrCat("u", uid));
+    }
+    std::vector<std::string> uids;
+    for (const auto& [uid, life] : slot->lives) uids.push_back(uid);
+    identity_->Forget(slot->id, uids);
+    facets_.erase(slot->id);
+    template_children_.erase(slot->id);
+    template_changes_.erase(slot->id);
+    dns_[n.scope.value].erase(slot->id);
+    unconfirmed_.erase(slot->id);
+    auto ns = namespaces_.find({n.scope.value, n.ns});
+    if (ns != namespaces_.end()) {
+      ns->second.pods.erase(slot->id);
+      ns->second.selectors.erase(slot->id);
+    }
+    for (auto& [deployment, children] : template_children_) children.erase(slot->id);
+    graph_->Remove(slot->id);
+    slot.reset();
+  }
+}
+
+}  // namespace kg
