@@ -65,8 +65,7 @@ TEST_CASE("fields that give edges") {
 
   const EdgePath* hpa = PathOf("HorizontalPodAutoscaler", "spec.scaleTargetRef.name");
   REQUIRE(hpa != nullptr);
-  CHECK(hpa->to_kind.empty());
-  CHECK(hpa->to_kind_path == "kind");
+  CHECK(hpa->to_kind == ".kind");
   CHECK(hpa->to_group_path == "apiVersion");
 
   const EdgePath* pv = PathOf("PersistentVolume", "spec.claimRef.name");
