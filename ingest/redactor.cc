@@ -336,8 +336,8 @@ bool Redactor::ArgumentAfter(absl::string_view previous, std::string* argument) 
 }
 
 bool Redactor::IsSecretName(absl::string_view name) {
-  static constexpr std::array<absl::string_view, 6> kParts = {"pass",  "secret",     "token",
-                                                              "key",   "credential", "dsn"};
+  static constexpr std::array<absl::string_view, 7> kParts = {
+      "pass", "secret", "token", "key", "credential", "dsn", "authorization"};
   return std::any_of(kParts.begin(), kParts.end(), [name](absl::string_view part) {
     return ContainsIgnoreCase(name, part);
   });

@@ -21,7 +21,7 @@ class Redactor {
   // A command line as a list: also the element behind a flag that takes a secret.
   bool ArgumentAfter(absl::string_view previous, std::string* argument);
 
-  // pass, secret, token, key, credential, dsn, anywhere and in any case.
+  // pass, secret, token, key, credential, dsn, authorization, anywhere and in any case.
   static bool IsSecretName(absl::string_view name);
   // Names that by themselves are a secret's wherever they stand ("password", "apiKey").
   static bool IsSecretLeaf(absl::string_view name);

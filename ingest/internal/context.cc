@@ -63,8 +63,9 @@ void SetState::NotePresent(const ScopeName& scope, const ObjectRef& ref) {
   kind.group = ref.group;
   kind.group_known = ref.group_known;
   kind.kind = ref.kind;
-  kinds_.insert(std::move(kind));
-  present_[scope].push_back(ref);
+  Present& present = present_[scope];
+  present.kinds.insert(std::move(kind));
+  present.objects.push_back(ref);
 }
 
 absl::Status SetState::Finish() {
@@ -95,12 +96,8 @@ absl::Status SetState::Finish() {
   return status_;
 }
 
-void SetState::EmitCompleteness(Timestamp at, TimeSource source) {
-  if (incomplete_) {
-    stats_.notes.push_back(
-        "not everything could be read, so nothing is taken for deleted; mend the input and repeat");
-    return;
-  }
+// "Deployment" or "Deployment.apps", as the options name them.
+void SetState::ListNamedKinds() {
   for (const std::string& name : options_.complete_kinds) {
     ObjectRef kind;
     kind.kind = name;
@@ -110,10 +107,24 @@ void SetState::EmitCompleteness(Timestamp at, TimeSource source) {
       kind.group = name.substr(dot + 1);
       kind.group_known = true;
     }
-    kinds_.insert(std::move(kind));
+    listed_.insert(std::move(kind));
   }
+}
+
+void SetState::EmitCompleteness(Timestamp at, TimeSource source) {
+  if (incomplete_) {
+    stats_.notes.push_back(
+        "not everything could be read, so nothing is taken for deleted; mend the input and repeat");
+    return;
+  }
+  ListNamedKinds();
+  // An empty list and a named kind say nothing of a scope; they count for the only one there is.
   if (present_.empty()) present_[options_.default_scope];
+  const bool one = present_.size() == 1;
   for (auto& scope : present_) {
+    std::set<ObjectRef>& kinds = scope.second.kinds;
+    if (one || scope.first == options_.default_scope) kinds.insert(listed_.begin(), listed_.end());
+    if (kinds.empty()) continue;
     CompletenessRecord record;
     record.scope = scope.first;
     record.at = at;
@@ -121,8 +132,8 @@ void SetState::EmitCompleteness(Timestamp at, TimeSource source) {
     if (!options_.complete_namespace.empty()) {
       record.namespaces.push_back(options_.complete_namespace);
     }
-    record.kinds.assign(kinds_.begin(), kinds_.end());
-    record.present = std::move(scope.second);
+    record.kinds.assign(kinds.begin(), kinds.end());
+    record.present = std::move(scope.second.objects);
     std::sort(record.present.begin(), record.present.end());
     Fail(sink_->OnMutation(Mutation(std::move(record))));
   }

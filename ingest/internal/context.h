@@ -48,7 +48,8 @@ class SetState {
   void DeadLetterFor(const Piece& piece, const std::string& source, absl::string_view reason,
                      const ScopeName& scope);
   void NotePresent(const ScopeName& scope, const ObjectRef& ref);
-  void NoteKind(const ObjectRef& kind) { kinds_.insert(kind); }
+  // A list of this kind was read, empty or not.
+  void NoteKind(const ObjectRef& kind) { listed_.insert(kind); }
   // What was read is not all there was: nothing may be concluded from what is absent.
   void NoteIncomplete() { incomplete_ = true; }
 
@@ -62,6 +63,7 @@ class SetState {
 
  private:
   void EmitCompleteness(Timestamp at, TimeSource source);
+  void ListNamedKinds();
 
   const DecodeOptions options_;
   Sink* const sink_;
@@ -71,8 +73,12 @@ class SetState {
   HeldRecords held_;
   absl::Status status_;
   bool incomplete_ = false;
-  std::set<ObjectRef> kinds_;
-  std::map<ScopeName, std::vector<ObjectRef>> present_;
+  struct Present {
+    std::set<ObjectRef> kinds;
+    std::vector<ObjectRef> objects;
+  };
+  std::set<ObjectRef> listed_;
+  std::map<ScopeName, Present> present_;
 };
 
 // One record on its way: decoders read `origin`, and emit, ignore or reject. The document that the

@@ -164,7 +164,7 @@ void DecodeLog(const json::object& v, Context& ctx) {
     return;
   }
   std::optional<Timestamp> at;
-  for (const char* key : {"event_time", "timestamp", "time", "@timestamp"}) {
+  for (const char* key : {"event_time", "timestamp", "time", "@timestamp", "date"}) {
     if (!at && !ReadTime(v, key, key, ctx, &at)) return;
   }
   absl::string_view line = Str(v, Has(v, "message") ? "message" : "log");

@@ -12,9 +12,11 @@ bool IsWatchType(absl::string_view type) {
          type == "ERROR";
 }
 
+// A log record may carry members named alike, of the application that wrote the line.
 bool IsEnvelope(const json::object& object) {
-  return Str(object, "topic").size() > 0 &&
-         (Has(object, "payload") || Has(object, "value") || Has(object, "key"));
+  return !Str(object, "topic").empty() && !Has(object, "etype") &&
+         (Has(object, "payload") || Has(object, "value") ||
+          (Has(object, "key") && (Has(object, "offset") || object.size() <= 3)));
 }
 
 bool IsOp(const json::object& object) { return !Str(object, "op").empty(); }
