@@ -22,8 +22,8 @@ struct IncidentState {
   Timestamp last_activity = kBeginning;  // latest onset or end of a member
   std::optional<Timestamp> resolved;     // when the last member ended
   uint64_t members = 0;                  // that had begun
-  EpisodeKey worst;          // the failure that gave the severity; the earliest of equals
-  ResourceId worst_resource;
+  EpisodeKey telling;        // the failure that says most of what went wrong; titles name it
+  ResourceId telling_resource;
 };
 
 // How long an incident must have been quiet, beyond the gap of its members' classes.
@@ -37,8 +37,8 @@ IncidentState StateOf(const View& view, const IncidentTree& tree, Timestamp at, 
 // The tree that a burst belongs to; nullptr: none. Not every tree counts as an incident.
 IncidentPtr TreeOf(const View& view, ScopeId scope, ResourceId resource, EpisodeKey key);
 
-// "ImagePullBackOff on Deployment shop/checkout after a change: another image": the worst failure, on
-// the workload it struck, and what the tree begins with.
+// "ImagePullBackOff on Deployment shop/checkout after a change: another image": the failure that
+// tells most, on the workload it struck, and what the tree begins with.
 std::string IncidentTitle(const Describer& say, const IncidentTree& tree, const IncidentState& state);
 
 // Fills IncidentAnswer::root_causes.

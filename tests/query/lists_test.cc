@@ -144,6 +144,28 @@ TEST_CASE("An incident is open while a failure holds and resolved once it has be
   CHECK(incidents(T(105)).size() == 2);  // but it was one while it held
 }
 
+TEST_CASE("A title names the failure that tells most, and what it comes from") {
+  FakeWorld world;
+  const ResourceId node = world.Add("Node", "", "n1");
+  const ResourceId set = world.Add("StatefulSet", "shop", "db");
+  const ResourceId pod = world.Add("Pod", "shop", "db-0");
+  world.Connect(set, "CONTROLS", pod);
+  const auto title = [&] {
+    const auto view = world.At(T(100));
+    BudgetMeter meter(Budget{});
+    return ListIncidents(*view, {FakeWorld::kScope, "", {}, {}, {}, kAll, 20, {}, {}}, &meter)
+        ->incidents.at(0).title;
+  };
+  const EpisodeKey loop = world.Happen(pod, "CRASHLOOP", T(5), kForever, "CrashLoopBackOff");
+  CHECK(title() == "CrashLoopBackOff on StatefulSet shop/db");
+  const EpisodeKey killed = world.Happen(pod, "OOM_KILLED", T(4), T(4), "OOMKilled");
+  world.Link(loop, killed, 0.9);
+  CHECK(title() == "OOMKilled on StatefulSet shop/db and 1 more");
+  const EpisodeKey down = world.Happen(node, "NODE_SYSTEM_OOM", T(0), T(1), "SystemOOM");
+  world.Link(killed, down, 0.9, {"RUNS_ON"}, {node, pod});
+  CHECK(title().substr(0, 17) == "SystemOOM on Node");
+}
+
 TEST_CASE("Incidents are ordered, paged and narrowed") {
   FakeWorld world;
   std::vector<ResourceId> pods;
