@@ -117,7 +117,7 @@ json::value CheckCoverage(const Asking& asking, const Sources& seen) {
   }
   const bool serious = seen.objects == 0 || seen.events == 0;
   return check.Result(serious ? Outcome::kWarning : Outcome::kOk,
-                      absl::StrCat(check.total(), " kinds of data are absent"),
+                      absl::StrCat("kinds of data that are absent: ", check.total()),
                       absl::StrJoin(advice, "; "));
 }
 
@@ -134,41 +134,68 @@ json::value CheckFreshness(const Asking& asking) {
   return check.Result(Outcome::kOk, text + "; fine for a recording, old for a live cluster");
 }
 
+// Who refers to a slot in a way that needs it: "Pod shop/a MOUNTS".
+std::vector<std::string> ReferrersOf(const View& view, ResourceId id) {
+  std::vector<std::string> by;
+  const Graph& graph = view.graph();
+  graph.ForEachEdge(id, storage::keys::Direction::kIn, view.as_of(),
+                    [&](ResourceId from, EdgeTypeId type, uint16_t flags, Interval) {
+                      const Node* source = graph.Find(from);
+                      const bool counts = (flags & (kEdgeOptional | kEdgeHeuristic)) == 0 &&
+                                          source != nullptr &&
+                                          source->AliveAt(view.as_of()) != nullptr;
+                      if (counts) {
+                        by.push_back(absl::StrCat(query::ShortName(*source->name), " ",
+                                                  view.rules().EdgeType(type).name));
+                      }
+                      return true;
+                    });
+  std::sort(by.begin(), by.end());
+  return by;
+}
+
+// References to kinds that were never loaded say nothing about the cluster; others are missing there.
 json::value CheckReferences(const Asking& asking, ScopeId scope, const query::Describer& say) {
   Check check("dangling_references");
   const Graph& graph = asking.view.graph();
-  const Timestamp at = asking.view.as_of();
-  std::vector<std::pair<std::string, ResourceId>> found;
+  std::set<std::pair<std::string, std::string>> loaded;
+  std::vector<ResourceId> absent;
   for (uint32_t i = 1; i < graph.end_id(); ++i) {
-    const ResourceId id(i);
-    const Node* node = graph.Find(id);
+    const Node* node = graph.Find(ResourceId(i));
     if (node == nullptr || node->name == nullptr || node->name->scope != scope) continue;
-    if (node->AliveAt(at) != nullptr || !asking.question.Covers(node->name->ns)) continue;
-    std::vector<std::string> by;
-    graph.ForEachEdge(id, storage::keys::Direction::kIn, at,
-                      [&](ResourceId from, EdgeTypeId type, uint16_t flags, Interval) {
-                        const Node* source = graph.Find(from);
-                        const bool counts = (flags & (kEdgeOptional | kEdgeHeuristic)) == 0 &&
-                                            source != nullptr && source->AliveAt(at) != nullptr;
-                        if (counts) {
-                          by.push_back(absl::StrCat(query::ShortName(*source->name), " ",
-                                                    asking.view.rules().EdgeType(type).name));
-                        }
-                        return true;
-                      });
+    const SlotName& name = *node->name;
+    if (!node->incarnations.empty()) loaded.insert({name.group, name.kind});
+    const bool is_object = !query::ApiVersion(name.group, name.kind).empty();
+    if (!is_object || node->AliveAt(asking.view.as_of()) != nullptr) continue;
+    if (asking.question.Covers(name.ns)) absent.emplace_back(i);
+  }
+  std::vector<std::pair<std::string, ResourceId>> found;
+  std::map<std::string, int64_t> not_loaded;
+  for (const ResourceId id : absent) {
+    const SlotName& name = *graph.Find(id)->name;
+    const std::vector<std::string> by = ReferrersOf(asking.view, id);
     if (by.empty()) continue;
-    std::sort(by.begin(), by.end());
+    if (loaded.count({name.group, name.kind}) == 0) {
+      ++not_loaded[name.kind];
+      continue;
+    }
     const std::string more = by.size() > 1 ? absl::StrCat(" and ", by.size() - 1, " more") : "";
     found.emplace_back(
-        absl::StrCat(query::ShortName(*node->name), " is not there; ", by.front(), " it", more), id);
+        absl::StrCat(query::ShortName(name), " is not there; ", by.front(), " it", more), id);
   }
   std::sort(found.begin(), found.end());
   for (const auto& [text, id] : found) check.Item(text, Render(say.Resource(id)));
-  if (found.empty()) return check.Result(Outcome::kOk, "whatever is referred to is there");
-  return check.Result(Outcome::kWarning,
-                      absl::StrCat(found.size(), " objects are referred to and not there"),
-                      "load their kinds as well (kubectl get KIND -A -o json); if they are still "
-                      "listed, they are missing in the cluster: create them or mend the reference");
+  for (const auto& [kind, count] : not_loaded) {
+    check.Item(absl::StrCat("no ", kind, " was loaded, and ", count, " are referred to"));
+  }
+  if (check.total() == 0) return check.Result(Outcome::kOk, "whatever is referred to is there");
+  const Outcome outcome = found.empty() ? Outcome::kOk : Outcome::kWarning;
+  return check.Result(outcome,
+                      absl::StrCat(found.size(), " objects are referred to and not there; ",
+                                   not_loaded.size(), " kinds were not loaded"),
+                      found.empty() ? "kubectl get KIND -A -o json | kgctl load -"
+                                    : "create what is missing, or mend what refers to it; load "
+                                      "kinds that were not (kubectl get KIND -A -o json)");
 }
 
 bool HasSubject(const View& view, ResourceId id) {

@@ -2,8 +2,10 @@
 #include <exception>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/suggest.h"
 #include "tools/kgctl/command.h"
+#include "tools/kgctl/table.h"
 #include "tools/kgctl/version_text.h"
 
 // The only file that sees CLI11.
@@ -47,9 +49,14 @@ class HelpText : public CLI::Formatter {
     const Command& command = *found->second;
     std::string out = absl::StrCat(command.about(), "\n\nExamples:\n", command.examples(), "\n\n");
     absl::StrAppend(&out, "Usage:", Usage(app), "\n\n");
-    absl::StrAppend(&out, make_positionals(app), make_groups(app, mode));
+    std::string options = absl::StrCat(make_positionals(app), make_groups(app, mode));
+    options.erase(0, options.find_first_not_of('\n'));
+    absl::StrAppend(&out, options);
     if (!command.notes().empty()) absl::StrAppend(&out, "\n", command.notes(), "\n");
     return out;
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return absl::StrJoin(Wrap(option->get_description(), kPageColumns - get_column_width()), "\n");
   }
   void Add(const std::string& name, const Command* command) { texts_[name] = command; }
 

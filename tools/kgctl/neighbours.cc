@@ -34,15 +34,16 @@ class NeighboursCommand : public QuestionCommand {
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << ", neighbours of "
              << Printable(ResourceText(Get(answer, "of"))) << "\n";
-    Table table({"HOPS", "OBJECT", "THERE", "LAST STEP", "SINCE"});
+    Table table({"HOPS", "EDGE", "OBJECT", "THERE", "FROM", "SINCE"});
     for (const json::value& row : List(answer, "neighbours")) {
       const json::value& via = Get(row, "via");
       const std::string type = Str(via, "type");
-      const std::string step =
-          absl::StrCat(ResourceText(Get(via, "from")),
-                       Bool(via, "against_arrow") ? " <-" + type + "-" : " -" + type + "->");
-      table.Add({absl::StrCat(Int(row, "distance")), ResourceText(Get(row, "resource")),
-                 Bool(row, "resource.exists") ? "yes" : "no", step, TimeText(via, "valid_from")});
+      const std::string edge =
+          Bool(via, "against_arrow") ? absl::StrCat("<-", type, "-") : absl::StrCat("-", type, "->");
+      // Of a direct neighbour, the other end is what was asked about.
+      const std::string from = Int(row, "distance") > 1 ? ResourceText(Get(via, "from")) : "";
+      table.Add({absl::StrCat(Int(row, "distance")), edge, ResourceText(Get(row, "resource")),
+                 Bool(row, "resource.exists") ? "yes" : "NO", from, TimeText(via, "valid_from")});
     }
     if (table.empty()) {
       page.out << "none\n";

@@ -43,7 +43,7 @@ void QuestionCommand::Define(FlagSet* flags) {
   flags->Text("-o,--output", "FORMAT", &output_, "table, wide, json, yaml or name");
   flags->Switch("--no-headers", &no_headers_, "No headers in tables");
   flags->Text("--color", "WHEN", &color_, "auto, always or never (env NO_COLOR)");
-  flags->Text("--timeout", "DURATION", &timeout_, "Time for the answer (default 20s)");
+  flags->Text("--timeout", "DURATION", &timeout_, "Time for the answer (default 20s, on a node 2s)");
 }
 
 void QuestionCommand::Set(server::Params* params, const std::string& name,
