@@ -12,8 +12,9 @@
 #include "storage/types.h"
 
 // What questions are answered with: plain data, to be printed as tables or JSON elsewhere. `cls` is
-// printed as "class", `ns` as "namespace". Times are UTC; kForever is "still", printed as null; enums
-// are lower-case words, severities upper-case. Lists are in the order in which they are to be shown.
+// printed as "class", `ns` as "namespace". Times are UTC; kForever is "still", printed as null;
+// enums are lower-case words, severities upper-case. Lists are in the order in which they are to be
+// shown.
 
 namespace kg::query {
 
@@ -31,14 +32,14 @@ struct ResourceAnswer {
   std::string api_version;  // "v1", "apps/v1"; the bare group where its version is not known
   std::string ns;
   std::string name;
-  std::string uid;          // of the life at that time, else of the last before it
+  std::string uid;  // of the life at that time, else of the last before it
   std::string cluster;
-  bool exists = false;      // an object of that name was there at that time
+  bool exists = false;  // an object of that name was there at that time
   auto operator<=>(const ResourceAnswer&) const = default;
 };
 
-// One edge as a path or a list shows it. from and to follow the walk: where against_arrow is set, the
-// stored edge runs from `to` to `from`.
+// One edge as a path or a list shows it. from and to follow the walk: where against_arrow is set,
+// the stored edge runs from `to` to `from`.
 struct PathStep {
   ResourceAnswer from;
   ResourceAnswer to;
@@ -46,23 +47,23 @@ struct PathStep {
   bool against_arrow = false;
   Timestamp valid_from = kBeginning;
   Timestamp valid_to = kForever;
-  bool heuristic = false;   // read out of text, not declared
+  bool heuristic = false;  // read out of text, not declared
   auto operator<=>(const PathStep&) const = default;
 };
 
 struct EpisodeAnswer {
-  std::string id;           // the burst's handle, as `event/ID` takes it
-  std::string event_id;     // the source's own id, where the row still stands
+  std::string id;        // the burst's handle, as `event/ID` takes it
+  std::string event_id;  // the source's own id, where the row still stands
   std::string cls;
   std::string reason;
-  Timestamp time;           // onset
+  Timestamp time;  // onset
   std::string message;
 };
 
 // ---- root cause
 
-struct FindingAnswer {      // what no episode says but the data show: a missing object, …
-  std::string kind;         // "missing_object", …
+struct FindingAnswer {  // what no episode says but the data show: a missing object, …
+  std::string kind;     // "missing_object", …
   std::string text;
 };
 
@@ -71,16 +72,16 @@ struct OnsetAnswer {
   Timestamp latest;
 };
 
-struct ScoreParts {         // confidence = 0.3 temporal + 0.3 distance + 0.4 domain before calibration
+struct ScoreParts {  // confidence = 0.3 temporal + 0.3 distance + 0.4 domain before calibration
   double temporal = 0;
   double distance = 0;
   double domain = 0;
-  std::string effect;       // handle of the burst that was explained best
+  std::string effect;  // handle of the burst that was explained best
 };
 
 struct Evidence {
-  std::string episode;      // handle; empty for what is no episode
-  std::string role;         // "cause", "effect", "symptom", "change", "topology", …
+  std::string episode;  // handle; empty for what is no episode
+  std::string role;     // "cause", "effect", "symptom", "change", "topology", …
   Timestamp time;
   std::string cls;
   std::string text;
@@ -88,7 +89,7 @@ struct Evidence {
 
 struct Against {
   std::string text;
-  std::string episode;      // handle; empty for what is no episode
+  std::string episode;  // handle; empty for what is no episode
 };
 
 struct Explained {
@@ -97,33 +98,33 @@ struct Explained {
 };
 
 struct CauseAnswer {
-  int rank = 0;             // from 1
-  std::string incident;     // empty: in none
-  std::string category;     // change, state, symptom, finding
+  int rank = 0;          // from 1
+  std::string incident;  // empty: in none
+  std::string category;  // change, state, symptom, finding
   ResourceAnswer resource;
   std::optional<EpisodeAnswer> episode;
   std::optional<FindingAnswer> finding;
   OnsetAnswer onset;
-  double score = 0;         // ranks
-  double confidence = 0;    // the probability that this is the cause
+  double score = 0;       // ranks
+  double confidence = 0;  // the probability that this is the cause
   std::optional<ScoreParts> parts;
-  std::vector<PathStep> path;      // from the cause to the effect in `parts`
+  std::vector<PathStep> path;  // from the cause to the effect in `parts`
   std::vector<Evidence> evidence;
   std::vector<Against> against;
   Cut<Explained> explains;
-  std::string lost_because; // of a candidate only
+  std::string lost_because;  // of a candidate only
 };
 
 struct AffectedAnswer {
   ResourceAnswer resource;
-  std::string state;        // affected, at_risk
-  int distance = 0;         // hops from the nearest origin
-  std::vector<int> because_of;     // ranks of the origins that it depends on, rising
-  double cost = 0;          // of the path: hop costs, hubs counted dearer
-  double confidence = 0;    // of the chain of causes that leads here; 0: dependency and time only
+  std::string state;            // affected, at_risk
+  int distance = 0;             // hops from the nearest origin
+  std::vector<int> because_of;  // ranks of the origins that it depends on, rising
+  double cost = 0;              // of the path: hop costs, hubs counted dearer
+  double confidence = 0;  // of the chain of causes that leads here; 0: dependency and time only
   std::optional<EpisodeAnswer> episode;  // what shows that it is affected
-  std::string severity;     // of that episode; empty when at risk
-  std::vector<PathStep> path;      // from the origin
+  std::string severity;                  // of that episode; empty when at risk
+  std::vector<PathStep> path;            // from the origin
 };
 
 struct Gap {
@@ -136,9 +137,9 @@ struct RootCauseAnswer {
   Question question;
   std::string tenant;
   Timestamp as_of;
-  std::string verdict;      // explained, partial, unknown, healthy
+  std::string verdict;  // explained, partial, unknown, healthy
   std::vector<CauseAnswer> root_causes;
-  std::vector<CauseAnswer> candidates;   // with lost_because
+  std::vector<CauseAnswer> candidates;  // with lost_because
   std::vector<AffectedAnswer> affected;
   std::vector<Gap> gaps;
   std::optional<Truncated> truncated;
@@ -150,14 +151,14 @@ struct IncidentMember {
   ResourceAnswer resource;
   EpisodeAnswer episode;
   std::string category;
-  std::string severity;     // escalated
+  std::string severity;  // escalated
   Timestamp end = kForever;
 };
 
 struct IncidentAnswer {
   std::string id;
   std::vector<std::string> aliases;
-  std::string status;       // open, resolved
+  std::string status;  // open, resolved
   std::string severity;
   std::string title;
   Timestamp opened;
@@ -171,14 +172,14 @@ struct IncidentsAnswer {
   Timestamp as_of;
   std::vector<IncidentAnswer> incidents;  // open ones first, then by severity, newest first
   uint64_t total = 0;
-  std::string next;         // cursor; empty: that was all
+  std::string next;  // cursor; empty: that was all
   std::optional<Truncated> truncated;
 };
 
 // ---- walks
 
 struct BlastRadiusAnswer {
-  ResourceAnswer of;        // the first origin
+  ResourceAnswer of;  // the first origin
   Timestamp as_of;
   std::vector<AffectedAnswer> affected;
   uint64_t total = 0;
@@ -188,7 +189,7 @@ struct BlastRadiusAnswer {
 struct NeighbourAnswer {
   ResourceAnswer resource;
   int distance = 0;
-  PathStep via;             // the last step of a shortest path to it
+  PathStep via;  // the last step of a shortest path to it
 };
 
 struct Neighbours {
@@ -208,62 +209,62 @@ struct PathAnswer {
   bool found = false;
   double cost = 0;
   std::vector<PathStep> steps;
-  std::vector<std::string> why;             // a sentence per step
+  std::vector<std::string> why;  // a sentence per step
   std::optional<Truncated> truncated;
 };
 
 // ---- lists
 
 struct EventAnswer {
-  std::string id;           // handle
+  std::string id;  // handle
   std::string event_id;
-  std::string etype;        // k8s.event, …
+  std::string etype;  // k8s.event, …
   ResourceAnswer resource;
   std::string cls;
-  std::string category;     // change, state, symptom, info, noise
-  std::string severity;     // escalated
+  std::string category;  // change, state, symptom, info, noise
+  std::string severity;  // escalated
   bool escalated = false;
   std::string reason;
   std::string message;
-  std::string type;         // Normal, Warning, or empty
+  std::string type;  // Normal, Warning, or empty
   std::string container;
   std::string emitter;
   Timestamp earliest;
-  Timestamp time;           // onset
-  Timestamp last;           // of the last occurrence known as of the view
-  Timestamp end = kForever; // kForever while it holds
+  Timestamp time;            // onset
+  Timestamp last;            // of the last occurrence known as of the view
+  Timestamp end = kForever;  // kForever while it holds
   int64_t occurrences = 1;
-  bool at_least = false;    // there may have been more
-  std::vector<std::string> paths;           // changed fields, of a change
+  bool at_least = false;           // there may have been more
+  std::vector<std::string> paths;  // changed fields, of a change
 };
 
 struct EventsAnswer {
   Timestamp as_of;
-  std::vector<EventAnswer> events;          // newest last
-  std::string next;         // cursor to older ones
+  std::vector<EventAnswer> events;  // newest last
+  std::string next;                 // cursor to older ones
   std::optional<Truncated> truncated;
 };
 
 struct TimelineEntry {
   Timestamp time;
-  std::string what;         // change, state, event, alert, log, appeared, vanished
+  std::string what;  // change, state, event, alert, log, appeared, vanished
   ResourceAnswer resource;
   std::string severity;
   std::string cls;
   std::string reason;
   std::string text;
-  std::string episode;      // handle; empty for lives
-  std::string incident;     // the incident it is part of
+  std::string episode;   // handle; empty for lives
+  std::string incident;  // the incident it is part of
   Timestamp end = kForever;
   int64_t occurrences = 1;
-  int distance = 0;         // hops from the object asked about
+  int distance = 0;  // hops from the object asked about
 };
 
 struct TimelineAnswer {
   std::optional<ResourceAnswer> of;
   Timestamp from, to;
-  std::vector<TimelineEntry> entries;       // newest last
-  std::string next;         // cursor to older ones
+  std::vector<TimelineEntry> entries;  // newest last
+  std::string next;                    // cursor to older ones
   std::optional<Truncated> truncated;
 };
 
@@ -272,13 +273,13 @@ struct TimelineAnswer {
 struct FieldAnswer {
   std::string path;
   std::string value;
-  bool hashed = false;      // the value is a keyed hash of something secret
+  bool hashed = false;  // the value is a keyed hash of something secret
   auto operator<=>(const FieldAnswer&) const = default;
 };
 
 struct FieldDelta {
   std::string path;
-  std::optional<std::string> before;        // nullopt: was not there
+  std::optional<std::string> before;  // nullopt: was not there
   std::optional<std::string> after;
   auto operator<=>(const FieldDelta&) const = default;
 };
@@ -287,7 +288,7 @@ struct LifeAnswer {
   std::string uid;
   Timestamp from;
   Timestamp to = kForever;
-  bool sighted = false;     // `from` is the first sighting, not the creation
+  bool sighted = false;  // `from` is the first sighting, not the creation
 };
 
 struct RevisionAnswer {
@@ -297,24 +298,24 @@ struct RevisionAnswer {
   Timestamp observed_from;
   Timestamp last_confirmed;
   int64_t generation = 0;
-  std::vector<FieldDelta> changed;          // against the revision before it, of the same uid
+  std::vector<FieldDelta> changed;  // against the revision before it, of the same uid
 };
 
 struct EdgeGroup {
   std::string type;
   bool out = true;
-  Cut<PathStep> edges;      // by the other end's name
+  Cut<PathStep> edges;  // by the other end's name
 };
 
 struct ResourceDetail {
   ResourceAnswer resource;
   Timestamp as_of;
-  std::vector<FieldAnswer> fields;          // as of the view
+  std::vector<FieldAnswer> fields;  // as of the view
   std::vector<LifeAnswer> lives;
-  std::vector<RevisionAnswer> revisions;    // newest last
-  std::vector<EventAnswer> open_episodes;   // what holds
+  std::vector<RevisionAnswer> revisions;   // newest last
+  std::vector<EventAnswer> open_episodes;  // what holds
   std::vector<EdgeGroup> edges;
-  std::vector<std::string> incidents;       // those it has a part in
+  std::vector<std::string> incidents;  // those it has a part in
   std::optional<Truncated> truncated;
 };
 
@@ -327,11 +328,11 @@ struct ChangedResource {
 
 struct DiffAnswer {
   Timestamp from, to;
-  std::vector<ResourceAnswer> appeared;     // as of `to`
-  std::vector<ResourceAnswer> vanished;     // as of `from`
-  std::vector<ResourceAnswer> replaced;     // there at both times, but as another object
+  std::vector<ResourceAnswer> appeared;  // as of `to`
+  std::vector<ResourceAnswer> vanished;  // as of `from`
+  std::vector<ResourceAnswer> replaced;  // there at both times, but as another object
   std::vector<ChangedResource> changed;
-  std::vector<PathStep> edges_opened;       // along their arrows
+  std::vector<PathStep> edges_opened;  // along their arrows
   std::vector<PathStep> edges_closed;
   std::vector<IncidentAnswer> incidents_opened;
   std::vector<IncidentAnswer> incidents_resolved;
@@ -345,7 +346,7 @@ struct BucketAnswer {
 };
 
 struct StatsAnswer {
-  std::string tenant, cluster;              // of the scope asked about; empty: all
+  std::string tenant, cluster;  // of the scope asked about; empty: all
   int64_t resources = 0;
   int64_t resources_deleted = 0;
   int64_t stubs = 0;

@@ -56,7 +56,8 @@ bool Surer(const LinkedVictim& a, const LinkedVictim& b) {
 
 }  // namespace
 
-std::vector<LinkedVictim> FindLinkedVictims(const View& view, const std::vector<BlastOrigin>& origins,
+std::vector<LinkedVictim> FindLinkedVictims(const View& view,
+                                            const std::vector<BlastOrigin>& origins,
                                             Interval window, BudgetMeter* meter) {
   std::vector<LinkedVictim> found;
   if (origins.empty()) return found;
@@ -81,8 +82,10 @@ std::vector<LinkedVictim> FindLinkedVictims(const View& view, const std::vector<
       LinkedVictim victim;
       if (!TraceBack(view, *tree, burst, by_resource, &victim)) return true;
       const auto known = best.emplace(m.second, found.size());
-      if (known.second) found.push_back(std::move(victim));
-      else if (Surer(victim, found[known.first->second])) found[known.first->second] = std::move(victim);
+      if (known.second)
+        found.push_back(std::move(victim));
+      else if (Surer(victim, found[known.first->second]))
+        found[known.first->second] = std::move(victim);
       return true;
     });
     return true;

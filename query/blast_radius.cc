@@ -17,11 +17,11 @@ namespace {
 struct Victim {
   int hops = 0;
   int64_t cost = 0;
-  size_t origin = 0;             // whose path is the best
-  int index = -1;                // into that origin's walk; -1: reached by links alone
+  size_t origin = 0;  // whose path is the best
+  int index = -1;     // into that origin's walk; -1: reached by links alone
   std::set<int> because_of;
   std::optional<LinkedVictim> linked;
-  BurstPtr burst;                // what shows that it is affected
+  BurstPtr burst;  // what shows that it is affected
 };
 using Victims = std::map<ResourceId, Victim>;
 
@@ -66,8 +66,8 @@ BurstPtr FailureOnTheWay(const View& view, const std::vector<Reached>& walk, int
   if (node == nullptr) return best;
   node->bursts.ForEach([&](const BurstPtr& b) {
     if (b->key.onset > view.as_of()) return false;
-    const bool counts = b->key.onset >= fault &&
-                        (MaskedEnd(b->end, view.as_of()) == kForever || b->key.onset >= window.from);
+    const bool counts = b->key.onset >= fault && (MaskedEnd(b->end, view.as_of()) == kForever ||
+                                                  b->key.onset >= window.from);
     if (!IsFailure(*b) || !counts) return true;
     if (!ClassMayUse(view.rules(), walk, index, b->cls)) return true;
     if (best == nullptr || TellsMore(view.rules(), b, best)) best = b;
@@ -80,8 +80,8 @@ struct Work {
   const View& view;
   const BlastRadiusQuestion& question;
   const Describer& say;
-  std::vector<std::vector<Reached>> walks;   // by origin
-  std::vector<Timestamp> faults;             // by origin
+  std::vector<std::vector<Reached>> walks;  // by origin
+  std::vector<Timestamp> faults;            // by origin
   absl::flat_hash_set<ResourceId> origins;
 };
 
@@ -122,7 +122,8 @@ void AddLinked(const Work& work, std::vector<LinkedVictim> linked, Victims* vict
     Victim& v = known.first->second;
     v.because_of.insert(work.question.origins[l.origin].rank);
     if (known.second || v.index < 0) {
-      if (known.second || l.hops < v.hops) v.hops = l.hops, v.cost = l.cost_milli, v.origin = l.origin;
+      if (known.second || l.hops < v.hops)
+        v.hops = l.hops, v.cost = l.cost_milli, v.origin = l.origin;
     }
     if (!v.linked || l.confidence > v.linked->confidence) {
       v.burst = l.burst;
@@ -179,7 +180,9 @@ BlastRadiusAnswer FindBlastRadius(const View& view, const BlastRadiusQuestion& q
   std::vector<const Victims::value_type*> order;
   for (const auto& v : victims) order.push_back(&v);
   const auto confidence = [](const Victim& v) { return v.linked ? v.linked->confidence : 0.0; };
-  const auto severity = [](const Victim& v) { return v.burst ? static_cast<int>(v.burst->severity) : -1; };
+  const auto severity = [](const Victim& v) {
+    return v.burst ? static_cast<int>(v.burst->severity) : -1;
+  };
   std::sort(order.begin(), order.end(), [&](const auto* x, const auto* y) {
     const Victim& a = x->second;
     const Victim& b = y->second;

@@ -9,8 +9,8 @@ namespace {
 constexpr uint64_t kStepsPerClockRead = 64;
 
 Timestamp SteadyNow() {
-  return Timestamp(std::chrono::duration_cast<Duration>(
-      std::chrono::steady_clock::now().time_since_epoch()));
+  return Timestamp(
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
 }  // namespace
@@ -18,7 +18,9 @@ Timestamp SteadyNow() {
 BudgetMeter::BudgetMeter(const Budget& budget, Clock clock)
     : budget_(budget), clock_(clock ? std::move(clock) : Clock(SteadyNow)), start_(clock_()) {}
 
-void BudgetMeter::Enter(absl::string_view where) { where_.assign(where.data(), where.size()); }
+void BudgetMeter::Enter(absl::string_view where) {
+  where_.assign(where.data(), where.size());
+}
 
 void BudgetMeter::Cut(const char* limit, uint64_t seen) {
   if (!truncated_) truncated_ = Truncated{limit, where_, seen};
@@ -44,9 +46,15 @@ bool BudgetMeter::Take(uint64_t n, uint64_t limit, uint64_t* seen, const char* n
   return true;
 }
 
-bool BudgetMeter::TakeNodes(uint64_t n) { return Take(n, budget_.nodes, &nodes_, "nodes"); }
-bool BudgetMeter::TakeEdges(uint64_t n) { return Take(n, budget_.edges, &edges_, "edges"); }
-bool BudgetMeter::TakeBytes(uint64_t n) { return Take(n, budget_.bytes, &bytes_, "bytes"); }
+bool BudgetMeter::TakeNodes(uint64_t n) {
+  return Take(n, budget_.nodes, &nodes_, "nodes");
+}
+bool BudgetMeter::TakeEdges(uint64_t n) {
+  return Take(n, budget_.edges, &edges_, "edges");
+}
+bool BudgetMeter::TakeBytes(uint64_t n) {
+  return Take(n, budget_.bytes, &bytes_, "bytes");
+}
 
 bool BudgetMeter::FitsNodes(uint64_t n) const {
   return !spent_ && (budget_.nodes == 0 || nodes_ + n <= budget_.nodes);

@@ -13,14 +13,15 @@ namespace kg::query {
 // What a question may cost. A limit of 0 is no limit.
 struct Budget {
   Duration time = std::chrono::seconds(2);
-  uint64_t nodes = 100'000;      // slots visited
-  uint64_t edges = 1'000'000;    // edges looked at
-  uint64_t bytes = 256ull << 20; // of episodes and revisions read
-  uint64_t results = 10'000;     // rows of one list in an answer
+  uint64_t nodes = 100'000;       // slots visited
+  uint64_t edges = 1'000'000;     // edges looked at
+  uint64_t bytes = 256ull << 20;  // of episodes and revisions read
+  uint64_t results = 10'000;      // rows of one list in an answer
 };
 
-// A question that stopped early: which limit ("time", "nodes", "edges", "bytes", "results"), in which
-// part of the work, and how much of the limited thing it had seen by then (microseconds for time).
+// A question that stopped early: which limit ("time", "nodes", "edges", "bytes", "results"), in
+// which part of the work, and how much of the limited thing it had seen by then (microseconds for
+// time).
 struct Truncated {
   std::string limit;
   std::string where;
@@ -40,7 +41,8 @@ class BudgetMeter {
   // What the work that follows is called in `Truncated::where`.
   void Enter(absl::string_view where);
 
-  // Each takes its cost and is true while the budget lasts; the step that passes a limit is refused.
+  // Each takes its cost and is true while the budget lasts; the step that passes a limit is
+  // refused.
   bool TakeNodes(uint64_t n = 1);
   bool TakeEdges(uint64_t n = 1);
   bool TakeBytes(uint64_t n);

@@ -52,8 +52,8 @@ const std::map<std::string, std::string>& GroupVersions() {
 }
 
 const std::set<std::string>& KindsThatAreNoObjects() {
-  static const auto* kinds = new std::set<std::string>{
-      "ExternalHost", "NodeGroup", "PromTarget", "Registry", "Rule", "Zone"};
+  static const auto* kinds = new std::set<std::string>{"ExternalHost", "NodeGroup", "PromTarget",
+                                                       "Registry",     "Rule",      "Zone"};
   return *kinds;
 }
 
@@ -61,21 +61,30 @@ const std::set<std::string>& KindsThatAreNoObjects() {
 
 const char* CategoryWord(Category category) {
   switch (category) {
-    case Category::kChange: return "change";
-    case Category::kState: return "state";
-    case Category::kSymptom: return "symptom";
-    case Category::kInfo: return "info";
-    case Category::kNoise: return "noise";
+    case Category::kChange:
+      return "change";
+    case Category::kState:
+      return "state";
+    case Category::kSymptom:
+      return "symptom";
+    case Category::kInfo:
+      return "info";
+    case Category::kNoise:
+      return "noise";
   }
   return "info";
 }
 
 const char* SeverityWord(Severity severity) {
   switch (severity) {
-    case Severity::kInfo: return "INFO";
-    case Severity::kWarning: return "WARNING";
-    case Severity::kError: return "ERROR";
-    case Severity::kFatal: return "FATAL";
+    case Severity::kInfo:
+      return "INFO";
+    case Severity::kWarning:
+      return "WARNING";
+    case Severity::kError:
+      return "ERROR";
+    case Severity::kFatal:
+      return "FATAL";
   }
   return "INFO";
 }
@@ -222,20 +231,21 @@ EpisodeAnswer Describer::Episode(const Burst& burst) const {
 ResourceId Describer::TopOwner(ResourceId id, Timestamp at) const {
   for (int i = 0; i < kMaxOwners; ++i) {
     std::optional<ResourceId> owner;
-    view_.graph().ForEachEdge(
-        id, Direction::kIn, at,
-        [&](ResourceId other, EdgeTypeId type, uint16_t, Interval) {
-          if (type != controls_ || other == id) return true;
-          if (!owner || NameLess(Name(other), Name(*owner))) owner = other;
-          return true;
-        });
+    view_.graph().ForEachEdge(id, Direction::kIn, at,
+                              [&](ResourceId other, EdgeTypeId type, uint16_t, Interval) {
+                                if (type != controls_ || other == id) return true;
+                                if (!owner || NameLess(Name(other), Name(*owner))) owner = other;
+                                return true;
+                              });
     if (!owner) return id;
     id = *owner;
   }
   return id;
 }
 
-ResourceAnswer Describe(const View& view, ResourceId id) { return Describer(view).Resource(id); }
+ResourceAnswer Describe(const View& view, ResourceId id) {
+  return Describer(view).Resource(id);
+}
 
 uint64_t CostOf(const EpisodeRecord& record) {
   return sizeof(record) + record.message.size() + record.event_id.size() +

@@ -28,7 +28,9 @@ std::string ApiVersion(absl::string_view group, absl::string_view kind);
 // Kind, namespace, name, group: the order in which objects stand in answers. ScopeIds take no part.
 bool NameLess(const SlotName& a, const SlotName& b);
 
-inline Timestamp MaskedEnd(Timestamp end, Timestamp as_of) { return end > as_of ? kForever : end; }
+inline Timestamp MaskedEnd(Timestamp end, Timestamp as_of) {
+  return end > as_of ? kForever : end;
+}
 inline Interval Masked(Interval valid, Timestamp as_of) {
   return {valid.from, MaskedEnd(valid.to, as_of)};
 }
@@ -62,8 +64,8 @@ class Describer {
   ResourceAnswer Resource(ResourceId id, Timestamp at) const;
   // `arrow` walked along (from -> to) or against it (to -> from).
   PathStep Step(const Arrow& arrow, bool against) const;
-  // From the cause's slot to the effect's, dated by the edges valid at `at`. A step over an edge that
-  // is implied by rule has no dates.
+  // From the cause's slot to the effect's, dated by the edges valid at `at`. A step over an edge
+  // that is implied by rule has no dates.
   std::vector<PathStep> LinkPath(const CauseLink& link, Timestamp at) const;
 
   EventAnswer Event(const EpisodeRecord& record) const;
@@ -71,8 +73,8 @@ class Describer {
   // With what its row says, where that still stands.
   EpisodeAnswer Episode(const Burst& burst) const;
 
-  // "Deployment" above a pod: up the chain of controllers as of `at`; the slot itself where there is
-  // none above it.
+  // "Deployment" above a pod: up the chain of controllers as of `at`; the slot itself where there
+  // is none above it.
   ResourceId TopOwner(ResourceId id, Timestamp at) const;
 
   const View& view() const { return view_; }

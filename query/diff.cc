@@ -62,8 +62,8 @@ const RevisionRecord* StateAt(const std::vector<RevisionRecord>& revisions, Time
 }
 
 absl::Status CompareFields(Work* w, ResourceId id) {
-  const auto revisions = w->view.Revisions(w->question.scope, id,
-                                           {w->question.from, w->question.to + Duration(1)});
+  const auto revisions =
+      w->view.Revisions(w->question.scope, id, {w->question.from, w->question.to + Duration(1)});
   if (!revisions.ok()) return revisions.status();
   for (const RevisionRecord& r : *revisions) {
     if (!w->meter->TakeBytes(CostOf(r))) return absl::OkStatus();
@@ -71,7 +71,8 @@ absl::Status CompareFields(Work* w, ResourceId id) {
   const RevisionRecord* before = StateAt(*revisions, w->question.from);
   const RevisionRecord* after = StateAt(*revisions, w->question.to);
   if (before == nullptr || after == nullptr || before == after) return absl::OkStatus();
-  ChangedResource changed{w->say.Resource(id, w->question.to), Compare(before->fields, after->fields)};
+  ChangedResource changed{w->say.Resource(id, w->question.to),
+                          Compare(before->fields, after->fields)};
   if (!changed.fields.empty() && w->Room(w->answer.changed, "changed")) {
     w->answer.changed.push_back(std::move(changed));
   }
@@ -143,14 +144,16 @@ void CompareIncidents(Work* w) {
     const bool is_open = after.counts && after.open;
     if (was_open == is_open) return true;
     auto& list = is_open ? w->answer.incidents_opened : w->answer.incidents_resolved;
-    if (w->Room(list, is_open ? "incidents_opened" : "incidents_resolved")) list.push_back(ShowIncident(w->say, *tree, after, 0, {}, w->meter));
+    if (w->Room(list, is_open ? "incidents_opened" : "incidents_resolved"))
+      list.push_back(ShowIncident(w->say, *tree, after, 0, {}, w->meter));
     return true;
   });
 }
 
 }  // namespace
 
-absl::StatusOr<DiffAnswer> Diff(const View& view, const DiffQuestion& question, BudgetMeter* meter) {
+absl::StatusOr<DiffAnswer> Diff(const View& view, const DiffQuestion& question,
+                                BudgetMeter* meter) {
   if (question.from >= question.to) {
     return absl::InvalidArgumentError("the first time of a diff must be before the second");
   }
@@ -164,9 +167,8 @@ absl::StatusOr<DiffAnswer> Diff(const View& view, const DiffQuestion& question, 
       w.resources.push_back(id);
     }
   }
-  std::sort(w.resources.begin(), w.resources.end(), [&](ResourceId a, ResourceId b) {
-    return NameLess(w.say.Name(a), w.say.Name(b));
-  });
+  std::sort(w.resources.begin(), w.resources.end(),
+            [&](ResourceId a, ResourceId b) { return NameLess(w.say.Name(a), w.say.Name(b)); });
   std::vector<ResourceId> stayed;
   for (ResourceId id : w.resources) CompareLives(&w, id, &stayed);
   meter->Enter("states of objects");

@@ -10,10 +10,10 @@ namespace kg::query {
 
 struct DiffQuestion {
   ScopeId scope;
-  Timestamp from, to;            // to: no later than the view's as_of
-  std::string ns;                // empty: all, and what is in none
+  Timestamp from, to;                    // to: no later than the view's as_of
+  std::string ns;                        // empty: all, and what is in none
   std::vector<LabelRequirement> labels;  // as of `to`
-  uint64_t limit = 100;          // rows of each list
+  uint64_t limit = 100;                  // rows of each list
 };
 
 // What is different at `to` from how it was at `from`; what came and went between is not told. An

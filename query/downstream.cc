@@ -6,8 +6,8 @@
 namespace kg::query {
 namespace {
 
-// Slots from which failure would spread to more others than this are hubs: each doubling beyond makes
-// what lies behind them a quarter of a hop dearer.
+// Slots from which failure would spread to more others than this are hubs: each doubling beyond
+// makes what lies behind them a quarter of a hop dearer.
 constexpr double kHubFanOut = 8;
 constexpr double kHubCostMilli = 250;
 
@@ -27,10 +27,14 @@ struct Ownership {
 
 bool Spreads(const EdgeTypeInfo& type, bool against) {
   switch (type.travels) {
-    case Travels::kToFrom: return against;
-    case Travels::kFromTo: return !against;
-    case Travels::kBoth: return true;
-    case Travels::kNone: return false;
+    case Travels::kToFrom:
+      return against;
+    case Travels::kFromTo:
+      return !against;
+    case Travels::kBoth:
+      return true;
+    case Travels::kNone:
+      return false;
   }
   return false;
 }

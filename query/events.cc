@@ -39,9 +39,9 @@ absl::StatusOr<std::set<ClassId>> ParseClasses(const RuleBook& rules,
       std::vector<std::pair<std::string, std::string>> choices;
       for (const ClassInfo& c : rules.classes()) choices.emplace_back(c.name, c.name);
       const auto near = Nearest(absl::AsciiStrToUpper(name), choices, 3);
-      return absl::InvalidArgumentError(absl::StrCat(
-          "no failure class \"", name, "\"",
-          near.empty() ? "" : absl::StrCat("; near it: ", absl::StrJoin(near, ", "))));
+      return absl::InvalidArgumentError(
+          absl::StrCat("no failure class \"", name, "\"",
+                       near.empty() ? "" : absl::StrCat("; near it: ", absl::StrJoin(near, ", "))));
     }
     classes.insert(cls);
   }
@@ -98,29 +98,31 @@ absl::StatusOr<std::function<bool(const EpisodeRecord&)>> CompileFilter(const De
   if (!classes.ok()) return classes.status();
   if (const absl::Status s = CheckCategory(filter.category); !s.ok()) return s;
   EventFilter f = filter;
-  if (const auto kind = say.view().rules().KindByName(absl::AsciiStrToLower(f.kind))) f.kind = kind->kind;
+  if (const auto kind = say.view().rules().KindByName(absl::AsciiStrToLower(f.kind)))
+    f.kind = kind->kind;
   const std::string text = absl::AsciiStrToLower(f.text);
   auto labelled = std::make_shared<absl::flat_hash_map<ResourceId, bool>>();
-  return std::function<bool(const EpisodeRecord&)>([&say, scope, f, text, labelled,
-                                                    classes = *classes](const EpisodeRecord& r) {
-    const SlotName& name = say.Name(r.resource);
-    if (!f.all_namespaces && !f.ns.empty() && name.ns != f.ns) return false;
-    if (!Same(f.kind, name.kind) || (!f.name.empty() && f.name != name.name)) return false;
-    if (!classes.empty() && classes.count(r.cls) == 0) return false;
-    if (!IsIn(f.reasons, r.reason) || !Same(f.type, r.type) || !Same(f.etype, r.etype)) return false;
-    if (!Same(f.category, CategoryWord(r.category)) || !HasText(r, text)) return false;
-    // Escalation raises by one step, so most records need not be looked at closely.
-    if (f.min_severity && *f.min_severity > r.severity) {
-      if (static_cast<int>(*f.min_severity) > static_cast<int>(r.severity) + 1) return false;
-      if (Escalate(AsOf(r, say.view().as_of())).severity < *f.min_severity) return false;
-    }
-    if (f.labels.empty()) return true;
-    const auto known = labelled->try_emplace(r.resource, false);
-    if (known.second) {
-      known.first->second = Matches(f.labels, LabelsOf(say.view(), scope, r.resource));
-    }
-    return known.first->second;
-  });
+  return std::function<bool(const EpisodeRecord&)>(
+      [&say, scope, f, text, labelled, classes = *classes](const EpisodeRecord& r) {
+        const SlotName& name = say.Name(r.resource);
+        if (!f.all_namespaces && !f.ns.empty() && name.ns != f.ns) return false;
+        if (!Same(f.kind, name.kind) || (!f.name.empty() && f.name != name.name)) return false;
+        if (!classes.empty() && classes.count(r.cls) == 0) return false;
+        if (!IsIn(f.reasons, r.reason) || !Same(f.type, r.type) || !Same(f.etype, r.etype))
+          return false;
+        if (!Same(f.category, CategoryWord(r.category)) || !HasText(r, text)) return false;
+        // Escalation raises by one step, so most records need not be looked at closely.
+        if (f.min_severity && *f.min_severity > r.severity) {
+          if (static_cast<int>(*f.min_severity) > static_cast<int>(r.severity) + 1) return false;
+          if (Escalate(AsOf(r, say.view().as_of())).severity < *f.min_severity) return false;
+        }
+        if (f.labels.empty()) return true;
+        const auto known = labelled->try_emplace(r.resource, false);
+        if (known.second) {
+          known.first->second = Matches(f.labels, LabelsOf(say.view(), scope, r.resource));
+        }
+        return known.first->second;
+      });
 }
 
 absl::StatusOr<std::vector<EpisodeRecord>> NewestEpisodes(

@@ -15,15 +15,15 @@ namespace kg::query {
 
 // Which episodes to keep; what is empty keeps all. Words match in any case.
 struct EventFilter {
-  std::string ns;            // of the subject; ignored with all_namespaces
+  std::string ns;  // of the subject; ignored with all_namespaces
   bool all_namespaces = false;
-  std::string kind, name;    // of the subject
+  std::string kind, name;  // of the subject
   std::vector<std::string> classes, reasons;
-  std::string category;      // change, state, symptom, info, noise
-  std::string type;          // Normal, Warning
+  std::string category;  // change, state, symptom, info, noise
+  std::string type;      // Normal, Warning
   std::string etype;
   std::optional<Severity> min_severity;  // after escalation
-  std::string text;          // contained in reason or message
+  std::string text;                      // contained in reason or message
   std::vector<LabelRequirement> labels;
 };
 
@@ -32,11 +32,12 @@ struct EventsQuestion {
   std::optional<ResourceId> of;  // only those of one resource
   Interval window;               // episodes that overlap it
   EventFilter filter;
-  Page page;                     // pages go from the newest to older ones
+  Page page;  // pages go from the newest to older ones
 };
 
-// Episodes of every kind, newest last. Those that began together stand in the order in which one can
-// cause the other, then by name. InvalidArgument: an unknown class or category, a foreign cursor.
+// Episodes of every kind, newest last. Those that began together stand in the order in which one
+// can cause the other, then by name. InvalidArgument: an unknown class or category, a foreign
+// cursor.
 absl::StatusOr<EventsAnswer> ListEvents(const View& view, const EventsQuestion& question,
                                         BudgetMeter* meter);
 
@@ -45,8 +46,8 @@ absl::StatusOr<EventsAnswer> ListEvents(const View& view, const EventsQuestion& 
 // Where an episode stands among others.
 struct EpisodeOrder {
   Timestamp onset;
-  int precedence = 0;        // of its class
-  std::string name;          // of its subject
+  int precedence = 0;  // of its class
+  std::string name;    // of its subject
   EpisodeHash hash;
   auto operator<=>(const EpisodeOrder&) const = default;
 };
@@ -60,7 +61,8 @@ absl::StatusOr<std::function<bool(const EpisodeRecord&)>> CompileFilter(const De
                                                                         ScopeId scope,
                                                                         const EventFilter& filter);
 
-// The newest `limit` records that overlap the window, come before `before` and are kept, oldest first.
+// The newest `limit` records that overlap the window, come before `before` and are kept, oldest
+// first.
 // `*more`: there are older ones. Works backwards through the window, so that what is cut is old.
 absl::StatusOr<std::vector<EpisodeRecord>> NewestEpisodes(
     const Describer& say, ScopeId scope, const std::vector<ResourceId>* of, Interval window,

@@ -21,12 +21,13 @@ Severity SeverityAt(const View& view, const IncidentTree& tree, const Burst& b, 
   const bool can_rise = b.severity == Severity::kWarning || b.severity == Severity::kError;
   if (!can_rise || b.severity < floor) return b.severity;
   const auto record = view.Episode(tree.scope, b.key);
-  if (!record.ok() || !record->has_value() || !meter->TakeBytes(CostOf(**record))) return b.severity;
+  if (!record.ok() || !record->has_value() || !meter->TakeBytes(CostOf(**record)))
+    return b.severity;
   return std::max(b.severity, Escalate(AsOf(**record, at)).severity);
 }
 
-// What is wrong in itself before what suffers from it, severe before mild, and what can be the cause
-// before what can be its effect; of equals the first that came (members come by onset).
+// What is wrong in itself before what suffers from it, severe before mild, and what can be the
+// cause before what can be its effect; of equals the first that came (members come by onset).
 bool TellsMore(const RuleBook& rules, const Burst& a, const Burst& b) {
   if (a.category != b.category) return a.category == Category::kState;
   if (a.severity != b.severity) return a.severity > b.severity;
@@ -35,7 +36,8 @@ bool TellsMore(const RuleBook& rules, const Burst& a, const Burst& b) {
 
 }  // namespace
 
-IncidentState StateOf(const View& view, const IncidentTree& tree, Timestamp at, BudgetMeter* meter) {
+IncidentState StateOf(const View& view, const IncidentTree& tree, Timestamp at,
+                      BudgetMeter* meter) {
   IncidentState s;
   uint64_t failures = 0;
   bool holds = false;
@@ -48,13 +50,16 @@ IncidentState StateOf(const View& view, const IncidentTree& tree, Timestamp at, 
     ++s.members;
     s.opened = std::min(s.opened, m.first.onset);
     const Timestamp end = MaskedEnd(b->end, at);
-    s.last_activity = std::max(s.last_activity, end == kForever ? m.first.onset : std::max(end, m.first.onset));
+    s.last_activity =
+        std::max(s.last_activity, end == kForever ? m.first.onset : std::max(end, m.first.onset));
     if (!IsFailure(*b)) return true;
     const Severity severity = SeverityAt(view, tree, *b, at, s.severity, meter);
     if (failures++ == 0 || severity > s.severity) s.severity = severity;
     if (telling == nullptr || TellsMore(view.rules(), *b, *telling)) telling = b;
-    if (end == kForever) holds = true;
-    else quiet_from = std::max(quiet_from, end + kQuiet + view.rules().Class(b->cls).gap);
+    if (end == kForever)
+      holds = true;
+    else
+      quiet_from = std::max(quiet_from, end + kQuiet + view.rules().Class(b->cls).gap);
     return true;
   });
   if (telling != nullptr) s.telling = telling->key, s.telling_resource = telling->resource;
@@ -68,8 +73,8 @@ IncidentState StateOf(const View& view, const IncidentTree& tree, Timestamp at, 
 IncidentPtr TreeOf(const View& view, ScopeId scope, ResourceId resource, EpisodeKey key) {
   const std::pair<EpisodeKey, ResourceId> member{key, resource};
   IncidentPtr found;
-  // A tree hangs together by first links, so its root is up that chain; where the chain goes on above
-  // the root (a link below the floor), an earlier slot of it matches.
+  // A tree hangs together by first links, so its root is up that chain; where the chain goes on
+  // above the root (a link below the floor), an earlier slot of it matches.
   for (int i = 0; i < kMaxDepth && found == nullptr; ++i) {
     const std::pair<ScopeId, EpisodeKey> root{scope, key};
     view.incidents().ForEachFrom(root, [&](const IncidentPtr& tree) {
@@ -88,7 +93,8 @@ IncidentPtr TreeOf(const View& view, ScopeId scope, ResourceId resource, Episode
   return found;
 }
 
-std::string IncidentTitle(const Describer& say, const IncidentTree& tree, const IncidentState& state) {
+std::string IncidentTitle(const Describer& say, const IncidentTree& tree,
+                          const IncidentState& state) {
   const View& view = say.view();
   const BurstPtr root = FindBurst(view.graph(), tree.root_resource, tree.root);
   const BurstPtr telling = FindBurst(view.graph(), state.telling_resource, state.telling);
@@ -99,7 +105,8 @@ std::string IncidentTitle(const Describer& say, const IncidentTree& tree, const 
   const std::string why = Inner(cause.meaning.empty() ? cause.name : cause.meaning);
   // People know the workload, not the pod.
   const ResourceId where = say.TopOwner(state.telling_resource, telling->key.onset);
-  const bool elsewhere = tree.root_resource != where && tree.root_resource != state.telling_resource &&
+  const bool elsewhere = tree.root_resource != where &&
+                         tree.root_resource != state.telling_resource &&
                          say.TopOwner(tree.root_resource, root->key.onset) != where;
   const std::string other = elsewhere ? ShortName(say.Name(tree.root_resource)) : "";
   std::string title = absl::StrCat(what, " on ", ShortName(say.Name(where)));

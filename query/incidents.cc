@@ -17,7 +17,7 @@ struct Place {
   bool resolved = false;
   int severity = 0;
   Timestamp last_activity, opened;
-  std::string root;          // the name of its object
+  std::string root;  // the name of its object
   uint64_t id = 0;
 
   bool operator<(const Place& o) const {
@@ -149,19 +149,21 @@ absl::StatusOr<IncidentsAnswer> ListIncidents(const View& view, const IncidentsQ
   const Describer say(view);
   meter->Enter("incidents");
   std::vector<Row> rows;
-  const std::pair<ScopeId, EpisodeKey> first{question.scope, EpisodeKey{kBeginning, EpisodeHash(0)}};
+  const std::pair<ScopeId, EpisodeKey> first{question.scope,
+                                             EpisodeKey{kBeginning, EpisodeHash(0)}};
   view.incidents().ForEachFrom(first, [&](const IncidentPtr& tree) {
-    if (tree->scope != question.scope || tree->root.onset > view.as_of() || meter->spent()) return false;
+    if (tree->scope != question.scope || tree->root.onset > view.as_of() || meter->spent())
+      return false;
     if (!Concerns(say, *tree, question)) return true;
     Row row{{}, tree, StateOf(view, *tree, view.as_of(), meter)};
     if (!Wanted(row.state, question)) return true;
-    row.place = {!row.state.open, static_cast<int>(row.state.severity), row.state.last_activity,
-                 row.state.opened, ShortName(say.Name(tree->root_resource)), tree->id()};
+    row.place = {
+        !row.state.open,  static_cast<int>(row.state.severity),     row.state.last_activity,
+        row.state.opened, ShortName(say.Name(tree->root_resource)), tree->id()};
     rows.push_back(std::move(row));
     return true;
   });
-  std::sort(rows.begin(), rows.end(),
-            [](const Row& a, const Row& b) { return a.place < b.place; });
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.place < b.place; });
   IncidentsAnswer answer;
   answer.as_of = view.as_of();
   answer.total = rows.size();
@@ -173,8 +175,8 @@ absl::StatusOr<IncidentsAnswer> ListIncidents(const View& view, const IncidentsQ
       if (last != nullptr) answer.next = CursorAt(last->place);
       break;
     }
-    answer.incidents.push_back(ShowIncident(say, *row.tree, row.state, question.members,
-                                            question.explain, meter));
+    answer.incidents.push_back(
+        ShowIncident(say, *row.tree, row.state, question.members, question.explain, meter));
     last = &row;
   }
   answer.truncated = meter->truncated();

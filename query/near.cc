@@ -35,9 +35,12 @@ std::vector<std::string> Nearest(absl::string_view text,
   for (const auto& choice : choices) {
     const absl::string_view name(choice.first);
     size_t far = most + 1;
-    if (!text.empty() && absl::StartsWith(name, text)) far = 0;
-    else if (text.size() >= 3 && absl::StrContains(name, text)) far = 1;
-    else far = Edits(text, name, most);
+    if (!text.empty() && absl::StartsWith(name, text))
+      far = 0;
+    else if (text.size() >= 3 && absl::StrContains(name, text))
+      far = 1;
+    else
+      far = Edits(text, name, most);
     if (far <= most) found.emplace_back(far, choice.second);
   }
   std::sort(found.begin(), found.end());

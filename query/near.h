@@ -8,8 +8,8 @@
 
 namespace kg::query {
 
-// What was probably meant: of (name, how it is written) the written forms of at most `limit` names that
-// begin with `text` or contain it, or are a few edits away, nearest first, then by name.
+// What was probably meant: of (name, how it is written) the written forms of at most `limit` names
+// that begin with `text` or contain it, or are a few edits away, nearest first, then by name.
 std::vector<std::string> Nearest(absl::string_view text,
                                  const std::vector<std::pair<std::string, std::string>>& choices,
                                  size_t limit);

@@ -107,8 +107,7 @@ absl::StatusOr<Neighbours> FindNeighbours(const View& view, const NeighboursQues
   answer.of = say.Resource(question.of);
   answer.as_of = view.as_of();
   meter->Enter("neighbours");
-  const auto reached =
-      WalkHops(say, question.of, question.hops, question.direction, *types, meter);
+  const auto reached = WalkHops(say, question.of, question.hops, question.direction, *types, meter);
   answer.total = reached.empty() ? 0 : reached.size() - 1;
   std::vector<ResourceId> shown = {question.of};
   RowKey last;
@@ -121,8 +120,7 @@ absl::StatusOr<Neighbours> FindNeighbours(const View& view, const NeighboursQues
       if (!answer.neighbours.empty()) answer.next = CursorAt(last);
       break;
     }
-    answer.neighbours.push_back(
-        {say.Resource(r.id), r.hops, say.Step(r.via.arrow, r.via.against)});
+    answer.neighbours.push_back({say.Resource(r.id), r.hops, say.Step(r.via.arrow, r.via.against)});
     shown.push_back(r.id);
     last = std::move(key);
   }
@@ -143,8 +141,7 @@ PathAnswer FindPath(const View& view, ResourceId from, ResourceId to, BudgetMete
   walk.target = to;
   walk.expand = [&](const Reached& at, uint8_t, std::vector<CostStep>* out) {
     std::vector<Step> steps;
-    const bool within =
-        StepsAt(say, at.id, WalkDirection::kBoth, /*ordered=*/false, meter, &steps);
+    const bool within = StepsAt(say, at.id, WalkDirection::kBoth, /*ordered=*/false, meter, &steps);
     for (const Step& step : steps) {
       const double hop = view.rules().EdgeType(step.arrow.type).hop_cost;
       out->push_back({step, std::max<int64_t>(1, std::llround(hop * 1000)), 0});

@@ -8,8 +8,8 @@ namespace kg::query {
 namespace {
 
 absl::Status NoCursor(absl::string_view list) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("the cursor is not one of ", list, ": pass `next` of the page before as it came"));
+  return absl::InvalidArgumentError(absl::StrCat("the cursor is not one of ", list,
+                                                 ": pass `next` of the page before as it came"));
 }
 
 }  // namespace
@@ -20,8 +20,8 @@ std::string EncodeCursor(absl::string_view list, absl::Span<const std::string> p
   return absl::WebSafeBase64Escape(text);
 }
 
-absl::StatusOr<std::vector<std::string>> DecodeCursor(absl::string_view list, absl::string_view cursor,
-                                                      size_t parts) {
+absl::StatusOr<std::vector<std::string>> DecodeCursor(absl::string_view list,
+                                                      absl::string_view cursor, size_t parts) {
   std::string text;
   if (!absl::WebSafeBase64Unescape(cursor, &text)) return NoCursor(list);
   std::vector<std::string> pieces;

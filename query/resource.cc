@@ -57,7 +57,8 @@ std::vector<EdgeGroup> GroupEdges(const Describer& say, ResourceId id, uint64_t 
       group.type = type;
       group.out = direction == WalkDirection::kOut;
       ++group.edges.total;
-      if (group.edges.shown.size() < per_type) group.edges.shown.push_back(say.Step(step.arrow, false));
+      if (group.edges.shown.size() < per_type)
+        group.edges.shown.push_back(say.Step(step.arrow, false));
     }
     for (auto& g : by_type) groups.push_back(std::move(g.second));
   }
@@ -75,7 +76,8 @@ absl::Status AddOpenEpisodes(const Describer& say, const ResourceQuestion& q, Bu
         open.emplace_back(OrderOf(say, r), say.Event(r));
         return true;
       });
-  std::sort(open.begin(), open.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(open.begin(), open.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   for (auto& o : open) detail->open_episodes.push_back(std::move(o.second));
   return status;
 }
@@ -135,13 +137,15 @@ absl::StatusOr<ResourceDetail> ShowResource(const View& view, const ResourceQues
     // later one is shown.
     if (!r.valid.Contains(as_of)) continue;
     detail.fields.clear();
-    for (const Field& f : r.fields) detail.fields.push_back({f.path, f.value, f.kind == FieldKind::kMac});
+    for (const Field& f : r.fields)
+      detail.fields.push_back({f.path, f.value, f.kind == FieldKind::kMac});
   }
   detail.revisions = ShowRevisions(*revisions, as_of);
   if (const Node* node = view.graph().Find(question.of)) {
     for (const Incarnation& life : node->incarnations) {
       if (life.alive.from > as_of) continue;
-      detail.lives.push_back({life.uid, life.alive.from, MaskedEnd(life.alive.to, as_of), life.sighted});
+      detail.lives.push_back(
+          {life.uid, life.alive.from, MaskedEnd(life.alive.to, as_of), life.sighted});
     }
   }
   const absl::Status status = AddOpenEpisodes(say, question, meter, &detail);

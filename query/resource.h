@@ -12,7 +12,7 @@ namespace kg::query {
 struct ResourceQuestion {
   ScopeId scope;
   ResourceId of;
-  Interval window;             // of the revisions shown
+  Interval window;  // of the revisions shown
   uint64_t edges_per_type = 20;
 };
 
@@ -20,8 +20,8 @@ struct ResourceQuestion {
 absl::StatusOr<ResourceDetail> ShowResource(const View& view, const ResourceQuestion& question,
                                             BudgetMeter* meter);
 
-// What differs between two states, by path. Values under different hashing keys can't be compared and
-// are no difference.
+// What differs between two states, by path. Values under different hashing keys can't be compared
+// and are no difference.
 std::vector<FieldDelta> Compare(const std::vector<Field>& before, const std::vector<Field>& after);
 
 }  // namespace kg::query

@@ -67,9 +67,9 @@ absl::Status NothingThere(const View& view, ScopeId scope, const ObjectRef& ref)
   for (const SlotName* n : same_kind) {
     if (n->name == ref.name && elsewhere.size() < kMaxSuggestions) elsewhere.push_back(Written(*n));
   }
-  const std::string what = absl::StrCat(
-      absl::AsciiStrToLower(ref.kind), " ", ref.name.empty() ? ref.uid : ref.name,
-      ref.ns.empty() ? "" : absl::StrCat(" in namespace ", ref.ns));
+  const std::string what =
+      absl::StrCat(absl::AsciiStrToLower(ref.kind), " ", ref.name.empty() ? ref.uid : ref.name,
+                   ref.ns.empty() ? "" : absl::StrCat(" in namespace ", ref.ns));
   if (!elsewhere.empty()) {
     return absl::NotFoundError(absl::StrCat("no ", what, "; there is ", Listed(elsewhere)));
   }
@@ -120,8 +120,8 @@ struct Named {
   bool namespaced = true;
 };
 
-// The kind of "pods", "deploy" or "deployments.apps". Kinds that no table has keep their spelling if
-// objects of them are known.
+// The kind of "pods", "deploy" or "deployments.apps". Kinds that no table has keep their spelling
+// if objects of them are known.
 absl::StatusOr<Named> ParseKind(const View& view, ScopeId scope, absl::string_view text) {
   const std::string lower = absl::AsciiStrToLower(text);
   const size_t dot = lower.find('.');
@@ -153,8 +153,8 @@ absl::StatusOr<Named> ParseKind(const View& view, ScopeId scope, absl::string_vi
     choices.emplace_back(k_lower, k_lower);
   }
   const Pieces near = Nearest(kind, choices, kMaxSuggestions);
-  return absl::NotFoundError(absl::StrCat("no kind ", text,
-                                          near.empty() ? "" : absl::StrCat("; near it: ", Listed(near))));
+  return absl::NotFoundError(absl::StrCat(
+      "no kind ", text, near.empty() ? "" : absl::StrCat("; near it: ", Listed(near))));
 }
 
 absl::StatusOr<Target> ResolveIncident(const View& view, ScopeId scope, absl::string_view text) {
@@ -169,7 +169,8 @@ absl::StatusOr<Target> ResolveIncident(const View& view, ScopeId scope, absl::st
     return target.incident == nullptr;
   });
   if (target.incident == nullptr || target.incident->root.onset > view.as_of()) {
-    return absl::NotFoundError(absl::StrCat("no incident ", text, " at that time; list them with `incidents`"));
+    return absl::NotFoundError(
+        absl::StrCat("no incident ", text, " at that time; list them with `incidents`"));
   }
   return target;
 }
@@ -191,7 +192,8 @@ absl::StatusOr<Target> ResolveEvent(const View& view, ScopeId scope, absl::strin
     if (!target.episode || *target.episode < key) target.episode = key;
   }
   if (!target.episode) {
-    return absl::NotFoundError(absl::StrCat("no event ", text, " at that time; list them with `events`"));
+    return absl::NotFoundError(
+        absl::StrCat("no event ", text, " at that time; list them with `events`"));
   }
   return target;
 }
@@ -226,14 +228,17 @@ absl::StatusOr<ScopeId> ResolveScope(const View& view, const ScopeName& name) {
   if (const auto scope = view.FindScope(name)) return *scope;
   std::set<std::string> known;
   for (const ScopeDescription& s : view.scopes()) {
-    if (!name.tenant.empty() && s.tenant == name.tenant) known.insert("cluster " + s.cluster);
-    else known.insert(s.cluster.empty() ? "tenant " + s.tenant : "tenant " + s.tenant + " cluster " + s.cluster);
+    if (!name.tenant.empty() && s.tenant == name.tenant)
+      known.insert("cluster " + s.cluster);
+    else
+      known.insert(s.cluster.empty() ? "tenant " + s.tenant
+                                     : "tenant " + s.tenant + " cluster " + s.cluster);
   }
   if (known.empty()) return absl::NotFoundError("the database is empty: load something first");
-  return absl::NotFoundError(absl::StrCat(
-      "no such tenant or cluster (", name.tenant.empty() ? "any tenant" : name.tenant, ", ",
-      name.cluster.empty() ? "any cluster" : name.cluster, "); there is ",
-      Listed(Pieces(known.begin(), known.end()))));
+  return absl::NotFoundError(
+      absl::StrCat("no such tenant or cluster (", name.tenant.empty() ? "any tenant" : name.tenant,
+                   ", ", name.cluster.empty() ? "any cluster" : name.cluster, "); there is ",
+                   Listed(Pieces(known.begin(), known.end()))));
 }
 
 absl::StatusOr<Target> ResolveObject(const View& view, ScopeId scope, absl::string_view text,
@@ -249,7 +254,8 @@ absl::StatusOr<Target> ResolveObject(const View& view, ScopeId scope, absl::stri
   const absl::string_view kind = text.substr(0, split);
   const absl::string_view name = absl::StripAsciiWhitespace(text.substr(split + 1));
   if (kind.empty() || name.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" names no object: write KIND/NAME"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" names no object: write KIND/NAME"));
   }
   if (absl::EqualsIgnoreCase(kind, "incident")) return ResolveIncident(view, scope, name);
   if (absl::EqualsIgnoreCase(kind, "event")) return ResolveEvent(view, scope, name);
@@ -277,22 +283,25 @@ std::vector<ResourceId> ResourcesOf(const View& view, ScopeId scope, const Quest
 std::map<std::string, std::string> LabelsOf(const View& view, ScopeId scope, ResourceId id) {
   static constexpr absl::string_view kPrefix = "metadata.labels";
   std::map<std::string, std::string> labels;
-  const auto revisions =
-      view.Revisions(scope, id, {view.as_of(), view.as_of() + Duration(1)});
+  const auto revisions = view.Revisions(scope, id, {view.as_of(), view.as_of() + Duration(1)});
   if (!revisions.ok() || revisions->empty()) return labels;
   for (const Field& field : revisions->back().fields) {
     absl::string_view path(field.path);
     if (!absl::ConsumePrefix(&path, kPrefix) || path.size() < 2) continue;
-    if (path[0] == '.') path.remove_prefix(1);
-    else if (path[0] == '[' && path.back() == ']') path = path.substr(1, path.size() - 2);
-    else continue;
+    if (path[0] == '.')
+      path.remove_prefix(1);
+    else if (path[0] == '[' && path.back() == ']')
+      path = path.substr(1, path.size() - 2);
+    else
+      continue;
     labels[std::string(path)] = field.kind == FieldKind::kEmpty ? "" : field.value;
   }
   return labels;
 }
 
 std::string EpisodeHandle(EpisodeKey key) {
-  return absl::StrCat(Hex16(static_cast<uint64_t>(ToMicros(key.onset))), "-", Hex16(key.hash.value));
+  return absl::StrCat(Hex16(static_cast<uint64_t>(ToMicros(key.onset))), "-",
+                      Hex16(key.hash.value));
 }
 
 std::optional<EpisodeKey> ParseEpisodeHandle(absl::string_view text) {
@@ -303,6 +312,8 @@ std::optional<EpisodeKey> ParseEpisodeHandle(absl::string_view text) {
   return EpisodeKey{FromMicros(static_cast<int64_t>(*onset)), EpisodeHash(*hash)};
 }
 
-std::string IncidentHandle(uint64_t id) { return Hex16(id); }
+std::string IncidentHandle(uint64_t id) {
+  return Hex16(id);
+}
 
 }  // namespace kg::query

@@ -32,10 +32,10 @@ bool Matches(const std::vector<LabelRequirement>& selector,
 // Answers echo it. At most one of object, incident and event is set; none asks about the scope.
 struct Question {
   ScopeName scope;
-  std::string ns;                 // of the object, or what the scope is narrowed to
-  bool all_namespaces = false;    // ns is ignored
-  std::string object;             // as typed: "pod/cart-7d9c", "incident/ID", "event/ID", a rid; or ""
-  Timestamp at;                   // the moment asked about; the view is opened as of it
+  std::string ns;               // of the object, or what the scope is narrowed to
+  bool all_namespaces = false;  // ns is ignored
+  std::string object;  // as typed: "pod/cart-7d9c", "incident/ID", "event/ID", a rid; or ""
+  Timestamp at;        // the moment asked about; the view is opened as of it
   Duration since = std::chrono::hours(1);
   std::vector<LabelRequirement> labels;
 
@@ -52,17 +52,17 @@ struct Target {
   ScopeId scope;
   std::optional<ResourceId> resource;
   IncidentPtr incident;
-  std::optional<EpisodeKey> episode;   // the newest burst of the event, as of the view
+  std::optional<EpisodeKey> episode;  // the newest burst of the event, as of the view
 };
 
 // NotFound names the scopes that there are.
 absl::StatusOr<ScopeId> ResolveScope(const View& view, const ScopeName& name);
 
-// Understands "KIND/NAME" and "KIND.GROUP/NAME" with kubectl's plurals and short names, "KIND NAME",
-// every spelling of a rid (kind:uid, kind:ns:name, kind:name, kind::name, node:default:name),
-// "incident/ID" and "event/ID" (an event's own id or the handle that answers print). An empty `ns`
-// looks in all namespaces. NotFound says what is near; InvalidArgument: unreadable, or ambiguous, with
-// the choices.
+// Understands "KIND/NAME" and "KIND.GROUP/NAME" with kubectl's plurals and short names, "KIND
+// NAME", every spelling of a rid (kind:uid, kind:ns:name, kind:name, kind::name,
+// node:default:name), "incident/ID" and "event/ID" (an event's own id or the handle that answers
+// print). An empty `ns` looks in all namespaces. NotFound says what is near; InvalidArgument:
+// unreadable, or ambiguous, with the choices.
 absl::StatusOr<Target> ResolveObject(const View& view, ScopeId scope, absl::string_view text,
                                      absl::string_view ns);
 

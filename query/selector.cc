@@ -11,9 +11,9 @@ namespace {
 using Is = LabelRequirement::Is;
 
 absl::Status Unreadable(absl::string_view part) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "label selector: can't read \"", part, "\"; write key=value, key!=value, key in (a,b), ",
-      "key notin (a,b), key or !key"));
+  return absl::InvalidArgumentError(absl::StrCat("label selector: can't read \"", part,
+                                                 "\"; write key=value, key!=value, key in (a,b), ",
+                                                 "key notin (a,b), key or !key"));
 }
 
 // At the commas that stand in no brackets.
@@ -48,10 +48,14 @@ absl::StatusOr<LabelRequirement> ParseSet(absl::string_view part, size_t open) {
   if (head.size() != 2 || !IsLabelText(head[0])) return Unreadable(part);
   LabelRequirement r;
   r.key = head[0];
-  if (head[1] == "in") r.is = Is::kIn;
-  else if (head[1] == "notin") r.is = Is::kNotIn;
-  else return Unreadable(part);
-  for (absl::string_view value : absl::StrSplit(part.substr(open + 1, part.size() - open - 2), ',')) {
+  if (head[1] == "in")
+    r.is = Is::kIn;
+  else if (head[1] == "notin")
+    r.is = Is::kNotIn;
+  else
+    return Unreadable(part);
+  for (absl::string_view value :
+       absl::StrSplit(part.substr(open + 1, part.size() - open - 2), ',')) {
     value = absl::StripAsciiWhitespace(value);
     if (!IsLabelText(value)) return Unreadable(part);
     r.values.emplace_back(value);
@@ -69,8 +73,10 @@ absl::StatusOr<LabelRequirement> ParsePart(absl::string_view part) {
   if (equals != absl::string_view::npos) {
     key = part.substr(0, equals);
     value = part.substr(equals + 1);
-    if (absl::ConsumeSuffix(&key, "!")) r.is = Is::kNotIn;
-    else absl::ConsumePrefix(&value, "=");
+    if (absl::ConsumeSuffix(&key, "!"))
+      r.is = Is::kNotIn;
+    else
+      absl::ConsumePrefix(&value, "=");
     value = absl::StripAsciiWhitespace(value);
     r.values.emplace_back(value);
   } else if (absl::ConsumePrefix(&key, "!")) {

@@ -7,8 +7,8 @@
 namespace kg::query {
 namespace {
 
-// How many deliveries a slot's bits stand for. One bit per delivery hash; collisions are corrected as
-// the engine counts them.
+// How many deliveries a slot's bits stand for. One bit per delivery hash; collisions are corrected
+// as the engine counts them.
 double Distinct(const SeriesPoint& p) {
   constexpr int kBits = 64;
   const int zeros = kBits - std::popcount(p.seen);
@@ -19,7 +19,8 @@ double Distinct(const SeriesPoint& p) {
 // delivered and by how far the source's own count rose meanwhile; the larger is true.
 int64_t RepeatsBefore(const EpisodeRecord& r, size_t i) {
   const Duration width = std::chrono::minutes(r.width_minutes);
-  const double share = width <= kEscalationWindow ? 1.0 : double(kEscalationWindow.count()) / width.count();
+  const double share =
+      width <= kEscalationWindow ? 1.0 : double(kEscalationWindow.count()) / width.count();
   double delivered = 0;
   int64_t count_first = r.points[i].source_count;
   for (size_t j = i + 1; j-- > 0;) {
@@ -60,8 +61,10 @@ Escalation Escalate(const EpisodeRecord& record) {
     e.repeats = std::max(e.repeats, RepeatsBefore(record, i));
   }
   if (e.repeats < kEscalationRepeats) return e;
-  if (e.severity == Severity::kWarning) e.severity = Severity::kError;
-  else if (e.severity == Severity::kError) e.severity = Severity::kFatal;
+  if (e.severity == Severity::kWarning)
+    e.severity = Severity::kError;
+  else if (e.severity == Severity::kError)
+    e.severity = Severity::kFatal;
   e.escalated = e.severity != record.severity;
   return e;
 }

@@ -17,7 +17,8 @@ void CopyStore(const DatabaseStats& stats, StatsAnswer* answer) {
   answer->episodes = stats.episodes;
   answer->links = stats.links;
   answer->dead_letters = stats.dead_letters;
-  for (const BucketStats& b : stats.buckets) answer->buckets.push_back({b.start, b.end, b.state, b.bytes});
+  for (const BucketStats& b : stats.buckets)
+    answer->buckets.push_back({b.start, b.end, b.state, b.bytes});
   answer->disk_bytes = stats.disk_bytes;
   answer->oldest = stats.oldest;
   answer->newest = stats.data_clock;
@@ -31,9 +32,12 @@ void CountGraph(const View& view, ScopeId scope, StatsAnswer* answer) {
   for (uint32_t i = 0; i < view.graph().end_id(); ++i) {
     const Node* node = view.graph().Find(ResourceId(i));
     if (node == nullptr || node->name == nullptr || node->name->scope != scope) continue;
-    if (node->incarnations.empty()) ++answer->stubs;
-    else if (node->AliveAt(view.data_clock()) != nullptr) ++answer->resources;
-    else ++answer->resources_deleted;
+    if (node->incarnations.empty())
+      ++answer->stubs;
+    else if (node->AliveAt(view.data_clock()) != nullptr)
+      ++answer->resources;
+    else
+      ++answer->resources_deleted;
     answer->edges_open += static_cast<int64_t>(node->out.size());
     node->bursts.ForEach([&](const BurstPtr& b) {
       answer->links += static_cast<int64_t>(b->causes.size());
@@ -44,7 +48,8 @@ void CountGraph(const View& view, ScopeId scope, StatsAnswer* answer) {
 
 absl::Status CountEpisodes(const View& view, ScopeId scope, BudgetMeter* meter, int64_t* episodes,
                            StatsAnswer* answer) {
-  const Interval all{view.oldest(), view.as_of() == kForever ? kForever : view.as_of() + Duration(1)};
+  const Interval all{view.oldest(),
+                     view.as_of() == kForever ? kForever : view.as_of() + Duration(1)};
   return view.ForEachEpisode(scope, all, [&](const EpisodeRecord& record) {
     if (!meter->TakeBytes(CostOf(record))) return false;
     const EpisodeRecord r = AsOf(record, view.as_of());

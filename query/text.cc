@@ -47,7 +47,8 @@ std::string Sentence(const RuleBook& rules, const PathStep& step) {
 std::string Inner(absl::string_view sentence) {
   absl::ConsumeSuffix(&sentence, ".");
   std::string text(sentence);
-  const bool capitals = text.size() > 1 && absl::ascii_isupper(text[0]) && absl::ascii_isupper(text[1]);
+  const bool capitals =
+      text.size() > 1 && absl::ascii_isupper(text[0]) && absl::ascii_isupper(text[1]);
   if (!text.empty() && !capitals) text[0] = absl::ascii_tolower(text[0]);
   return text;
 }

@@ -16,7 +16,8 @@ std::string TimeText(Timestamp t);
 std::string ShortName(const ResourceAnswer& resource);
 // "Pod shop/cart-1 RUNS_ON Node n1 (a pod runs on a node), since 2026-…".
 std::string Sentence(const RuleBook& rules, const PathStep& step);
-// With a small first letter, unless the word is written in capitals; without the full stop at the end.
+// With a small first letter, unless the word is written in capitals; without the full stop at the
+// end.
 std::string Inner(absl::string_view sentence);
 
 }  // namespace kg::query

@@ -33,7 +33,8 @@ std::string TextOf(const EpisodeRecord& r) {
   return absl::StrJoin(r.paths, ", ");
 }
 
-std::string IncidentOf(const View& view, ScopeId scope, const EpisodeRecord& r, BudgetMeter* meter) {
+std::string IncidentOf(const View& view, ScopeId scope, const EpisodeRecord& r,
+                       BudgetMeter* meter) {
   const IncidentPtr tree = TreeOf(view, scope, r.resource, r.key());
   if (tree == nullptr || !StateOf(view, *tree, view.as_of(), meter).counts) return "";
   return IncidentHandle(tree->id());
@@ -58,7 +59,8 @@ TimelineEntry Show(const Describer& say, ScopeId scope, const EpisodeRecord& rec
   return e;
 }
 
-Row LifeRow(const Describer& say, ResourceId id, const Incarnation& life, bool appeared, int distance) {
+Row LifeRow(const Describer& say, ResourceId id, const Incarnation& life, bool appeared,
+            int distance) {
   Row row;
   TimelineEntry& e = row.entry;
   e.time = appeared ? life.alive.from : life.alive.to;
@@ -93,7 +95,8 @@ void AddLives(const Describer& say, const std::map<ResourceId, int>& distances, 
 }
 
 // What the question is about, with its hops; empty: the whole scope.
-std::map<ResourceId, int> Subjects(const Describer& say, const TimelineQuestion& q, BudgetMeter* meter) {
+std::map<ResourceId, int> Subjects(const Describer& say, const TimelineQuestion& q,
+                                   BudgetMeter* meter) {
   std::map<ResourceId, int> distances;
   if (!q.of) return distances;
   distances[*q.of] = 0;
@@ -117,9 +120,8 @@ absl::StatusOr<TimelineAnswer> Timeline(const View& view, const TimelineQuestion
   const std::map<ResourceId, int> distances = Subjects(say, question, meter);
   std::vector<ResourceId> of;
   for (const auto& d : distances) of.push_back(d.first);
-  std::sort(of.begin(), of.end(), [&](ResourceId a, ResourceId b) {
-    return NameLess(say.Name(a), say.Name(b));
-  });
+  std::sort(of.begin(), of.end(),
+            [&](ResourceId a, ResourceId b) { return NameLess(say.Name(a), say.Name(b)); });
   const bool noise_too = !question.filter.category.empty();
   const auto wanted = [&](const EpisodeRecord& r) {
     return (noise_too || r.category != Category::kNoise) && (*keep)(r);
@@ -133,17 +135,20 @@ absl::StatusOr<TimelineAnswer> Timeline(const View& view, const TimelineQuestion
   std::vector<Row> rows;
   for (const EpisodeRecord& r : *records) {
     const auto distance = distances.find(r.resource);
-    rows.push_back({OrderOf(say, r), Show(say, question.scope, r,
-                                          distance == distances.end() ? 0 : distance->second, meter)});
+    rows.push_back(
+        {OrderOf(say, r),
+         Show(say, question.scope, r, distance == distances.end() ? 0 : distance->second, meter)});
   }
-  const bool lives = !question.filter.min_severity || *question.filter.min_severity == Severity::kInfo;
+  const bool lives =
+      !question.filter.min_severity || *question.filter.min_severity == Severity::kInfo;
   if (lives) AddLives(say, distances, question.window, *before, &rows);
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.order < b.order; });
   // Lives older than the oldest episode of the page belong to the next one.
   if (more && !records->empty()) {
     const EpisodeOrder oldest = OrderOf(say, records->front());
-    rows.erase(std::remove_if(rows.begin(), rows.end(), [&](const Row& r) { return r.order < oldest; }),
-               rows.end());
+    rows.erase(
+        std::remove_if(rows.begin(), rows.end(), [&](const Row& r) { return r.order < oldest; }),
+        rows.end());
   }
   if (rows.size() > question.page.limit) {
     rows.erase(rows.begin(), rows.end() - question.page.limit);

@@ -15,12 +15,12 @@ struct TimelineQuestion {
   bool with_neighbours = false;  // and what is one hop from it
   Interval window;
   EventFilter filter;
-  Page page;                     // pages go from the newest to older ones
+  Page page;  // pages go from the newest to older ones
 };
 
-// What happened, newest last: changes, failures, events, alerts, log patterns, and, of an object and its
-// neighbours, when they appeared and vanished. Noise is left out unless the filter asks for it. Each
-// entry names the incident it is part of. InvalidArgument as ListEvents.
+// What happened, newest last: changes, failures, events, alerts, log patterns, and, of an object
+// and its neighbours, when they appeared and vanished. Noise is left out unless the filter asks for
+// it. Each entry names the incident it is part of. InvalidArgument as ListEvents.
 absl::StatusOr<TimelineAnswer> Timeline(const View& view, const TimelineQuestion& question,
                                         BudgetMeter* meter);
 

@@ -37,9 +37,8 @@ uint64_t DegreeOf(const Graph& graph, ResourceId id) {
 }
 
 void SortByName(const Describer& say, std::vector<Reached>* level) {
-  std::sort(level->begin(), level->end(), [&](const Reached& a, const Reached& b) {
-    return CompareNames(say, a.id, b.id) < 0;
-  });
+  std::sort(level->begin(), level->end(),
+            [&](const Reached& a, const Reached& b) { return CompareNames(say, a.id, b.id) < 0; });
 }
 
 }  // namespace
@@ -86,7 +85,8 @@ std::vector<Reached> WalkHops(const Describer& say, ResourceId origin, int hops,
   for (int hop = 1; hop <= hops && level_begin < reached.size(); ++hop) {
     const size_t level_end = reached.size();
     uint64_t most = 0;
-    for (size_t i = level_begin; i < level_end; ++i) most += DegreeOf(say.view().graph(), reached[i].id);
+    for (size_t i = level_begin; i < level_end; ++i)
+      most += DegreeOf(say.view().graph(), reached[i].id);
     // In order of names only where the budget may run out on this level: only then it shows.
     const bool ordered = !meter->FitsEdges(most) || !meter->FitsNodes(most);
     std::vector<Reached> level;

@@ -9,8 +9,9 @@
 #include "query/budget.h"
 #include "query/describe.h"
 
-// Walks over the graph as of a view, with a budget. Everything here gives the same for the same facts,
-// whatever ids they got: ties are broken by names, and a walk that will be cut goes in order of names.
+// Walks over the graph as of a view, with a budget. Everything here gives the same for the same
+// facts, whatever ids they got: ties are broken by names, and a walk that will be cut goes in order
+// of names.
 
 namespace kg::query {
 
@@ -30,24 +31,24 @@ struct Reached {
   ResourceId id;
   int hops = 0;
   int64_t cost = 0;
-  Step via;       // the last step to it; of no meaning for an origin
+  Step via;           // the last step to it; of no meaning for an origin
   int previous = -1;  // index of the slot (and state) that `via` came from
 };
 
-// The edges at `id` valid at view.as_of(), without loops. Takes one edge of the budget for each; false
-// when it ran out. `ordered`: by other end's name, type, direction; in any case where the budget may not
-// last, so that a cut does not depend on ids.
+// The edges at `id` valid at view.as_of(), without loops. Takes one edge of the budget for each;
+// false when it ran out. `ordered`: by other end's name, type, direction; in any case where the
+// budget may not last, so that a cut does not depend on ids.
 bool StepsAt(const Describer& say, ResourceId id, WalkDirection direction, bool ordered,
              BudgetMeter* meter, std::vector<Step>* steps);
 
-// All slots within `hops` of `origin` over edges of `types` (empty: all), nearest first, beginning with
-// the origin itself; within a distance by name.
+// All slots within `hops` of `origin` over edges of `types` (empty: all), nearest first, beginning
+// with the origin itself; within a distance by name.
 std::vector<Reached> WalkHops(const Describer& say, ResourceId origin, int hops,
                               WalkDirection direction, const std::vector<EdgeTypeId>& types,
                               BudgetMeter* meter);
 
-// What a cost walk may do at a slot. `state` is the caller's: the walk keeps the best way to each (slot,
-// state) apart.
+// What a cost walk may do at a slot. `state` is the caller's: the walk keeps the best way to each
+// (slot, state) apart.
 struct CostStep {
   Step step;
   int64_t cost = 0;   // > 0

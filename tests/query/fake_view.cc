@@ -53,7 +53,8 @@ EpisodeKey FakeWorld::Happen(ResourceId resource, const std::string& cls, Timest
   r.severity = Rules().Class(r.cls).severity;
   r.earliest = r.onset = onset;
   r.end = end;
-  r.event_id = absl::StrCat(name.kind, "/", name.ns, "/", name.name, "/", cls, "/", ToMicros(onset));
+  r.event_id =
+      absl::StrCat(name.kind, "/", name.ns, "/", name.name, "/", cls, "/", ToMicros(onset));
   r.etype = "k8s.event";
   r.reason = reason.empty() ? cls : reason;
   r.message = message;
@@ -64,7 +65,9 @@ EpisodeKey FakeWorld::Happen(ResourceId resource, const std::string& cls, Timest
   return key;
 }
 
-EpisodeRecord& FakeWorld::Record(EpisodeKey key) { return episodes_.at(key).record; }
+EpisodeRecord& FakeWorld::Record(EpisodeKey key) {
+  return episodes_.at(key).record;
+}
 
 void FakeWorld::Link(EpisodeKey effect, EpisodeKey cause, double confidence,
                      std::vector<std::string> types, std::vector<ResourceId> path) {
@@ -78,7 +81,8 @@ void FakeWorld::Link(EpisodeKey effect, EpisodeKey cause, double confidence,
   for (size_t i = 0; i < types.size(); ++i) {
     link.types.push_back(Rules().EdgeTypeByName(types[i]));
     bool along = false;
-    for (const Edge& e : edges_) along = along || (e.from == link.path[i] && e.to == link.path[i + 1]);
+    for (const Edge& e : edges_)
+      along = along || (e.from == link.path[i] && e.to == link.path[i + 1]);
     link.against_arrow.push_back(!along);
   }
   episodes_.at(effect).causes.push_back(std::move(link));
@@ -103,7 +107,9 @@ class FakeView : public View {
   const IncidentIndex& incidents() const override { return incidents_; }
   bool derived_complete() const override { return true; }
 
-  std::vector<ScopeDescription> scopes() const override { return {{FakeWorld::kScope, "acme", "prod"}}; }
+  std::vector<ScopeDescription> scopes() const override {
+    return {{FakeWorld::kScope, "acme", "prod"}};
+  }
   std::optional<ScopeId> FindScope(const ScopeName& name) const override {
     if (!name.tenant.empty() && name.tenant != "acme") return std::nullopt;
     if (!name.cluster.empty() && name.cluster != "prod") return std::nullopt;
@@ -147,13 +153,15 @@ class FakeView : public View {
                               const std::function<bool(const EpisodeRecord&)>& fn) const override {
     for (const auto& e : world_.episodes_) {
       const EpisodeRecord& r = e.second.record;
-      if (r.onset > as_of_ || r.onset >= when.to || (r.end < when.from && r.onset < when.from)) continue;
+      if (r.onset > as_of_ || r.onset >= when.to || (r.end < when.from && r.onset < when.from))
+        continue;
       if (!fn(r)) break;
     }
     return absl::OkStatus();
   }
-  absl::Status ForEachEpisodeOf(ScopeId scope, ResourceId resource, Interval when,
-                                const std::function<bool(const EpisodeRecord&)>& fn) const override {
+  absl::Status ForEachEpisodeOf(
+      ScopeId scope, ResourceId resource, Interval when,
+      const std::function<bool(const EpisodeRecord&)>& fn) const override {
     return ForEachEpisode(scope, when,
                           [&](const EpisodeRecord& r) { return r.resource != resource || fn(r); });
   }
@@ -175,9 +183,8 @@ class FakeView : public View {
     for (const RevisionRecord& r : revisions->second) {
       if (r.valid.Overlaps(when)) found.push_back(r);
     }
-    std::sort(found.begin(), found.end(), [](const RevisionRecord& a, const RevisionRecord& b) {
-      return a.valid < b.valid;
-    });
+    std::sort(found.begin(), found.end(),
+              [](const RevisionRecord& a, const RevisionRecord& b) { return a.valid < b.valid; });
     return found;
   }
   absl::StatusOr<std::vector<DeadLetter>> DeadLetters(ScopeId, size_t) const override {
@@ -225,7 +232,8 @@ class FakeView : public View {
     for (const auto& e : world_.episodes_) {
       if (e.second.record.category > Category::kSymptom) continue;
       EpisodeKey root = e.first;
-      while (!world_.episodes_.at(root).causes.empty()) root = world_.episodes_.at(root).causes[0].cause;
+      while (!world_.episodes_.at(root).causes.empty())
+        root = world_.episodes_.at(root).causes[0].cause;
       auto& tree = trees[root];
       if (tree == nullptr) {
         tree = std::make_shared<IncidentTree>();

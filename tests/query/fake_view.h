@@ -11,15 +11,17 @@
 
 namespace kg::query::testing {
 
-inline Timestamp T(int64_t seconds) { return FromMicros(1'772'445'600'000'000 + seconds * 1'000'000); }
+inline Timestamp T(int64_t seconds) {
+  return FromMicros(1'772'445'600'000'000 + seconds * 1'000'000);
+}
 
 struct FakeEpisode {
   EpisodeRecord record;
   std::vector<CauseLink> causes;
 };
 
-// What a test says about the world. Ids are drawn from `id_seed`, so that two worlds told the same have
-// other ids; 0 numbers them in order.
+// What a test says about the world. Ids are drawn from `id_seed`, so that two worlds told the same
+// have other ids; 0 numbers them in order.
 class FakeWorld {
  public:
   explicit FakeWorld(uint64_t id_seed = 0);

@@ -54,8 +54,9 @@ TEST_CASE("Events are listed newest last, filtered, and as of the view") {
   EventsQuestion q{FakeWorld::kScope, {}, kAll, {}, {}};
   BudgetMeter meter(Budget{});
   const auto ask = [&] { return *ListEvents(*view, q, &meter); };
-  CHECK(Reasons(ask()) == std::vector<std::string>{"CHANGE_IMAGE", "ErrImagePull", "ImagePullBackOff",
-                                                   "Scheduled", "Sync", "Unhealthy"});
+  CHECK(Reasons(ask()) == std::vector<std::string>{"CHANGE_IMAGE", "ErrImagePull",
+                                                   "ImagePullBackOff", "Scheduled", "Sync",
+                                                   "Unhealthy"});
   q.filter.ns = "infra";
   CHECK(Reasons(ask()) == std::vector<std::string>{"Scheduled", "Sync", "Unhealthy"});
   q.filter = {};
@@ -88,7 +89,8 @@ TEST_CASE("Pages of events go back to the oldest without loss, whatever their si
   for (int i = 0; i < 5; ++i) pods.push_back(world.Add("Pod", "shop", absl::StrCat("p", i)));
   for (int i = 0; i < 200; ++i) {
     const Timestamp onset = T(static_cast<int64_t>(random() % 400'000) - 400'000);
-    const Timestamp end = random() % 4 == 0 ? kForever : onset + std::chrono::seconds(random() % 90'000);
+    const Timestamp end =
+        random() % 4 == 0 ? kForever : onset + std::chrono::seconds(random() % 90'000);
     world.Happen(pods[random() % 5], random() % 2 == 0 ? "OOM_KILLED" : "CRASHLOOP", onset, end);
   }
   const auto view = world.At(T(0));
@@ -109,9 +111,9 @@ TEST_CASE("Pages of events go back to the oldest without loss, whatever their si
   for (const EventAnswer& e : all.events) expected.push_back(e.id);
   CHECK((ids == expected));
   size_t plain = 0;
-  CHECK(view->ForEachEpisode(FakeWorld::kScope, q.window, [&](const EpisodeRecord&) {
-    return ++plain > 0;
-  }).ok());
+  CHECK(view->ForEachEpisode(FakeWorld::kScope, q.window,
+                             [&](const EpisodeRecord&) { return ++plain > 0; })
+            .ok());
   CHECK(ids.size() == plain);
 }
 
@@ -120,7 +122,8 @@ TEST_CASE("An incident is open while a failure holds and resolved once it has be
   const auto incidents = [&](Timestamp at) {
     const auto view = r.world.At(at);
     BudgetMeter meter(Budget{});
-    return ListIncidents(*view, {FakeWorld::kScope, "", {}, {}, {}, kAll, 20, {}, {}}, &meter)->incidents;
+    return ListIncidents(*view, {FakeWorld::kScope, "", {}, {}, {}, kAll, 20, {}, {}}, &meter)
+        ->incidents;
   };
   CHECK(incidents(T(0)).empty());  // a change alone is none
   auto now = incidents(T(20));
@@ -154,7 +157,8 @@ TEST_CASE("A title names the failure that tells most, and what it comes from") {
     const auto view = world.At(T(100));
     BudgetMeter meter(Budget{});
     return ListIncidents(*view, {FakeWorld::kScope, "", {}, {}, {}, kAll, 20, {}, {}}, &meter)
-        ->incidents.at(0).title;
+        ->incidents.at(0)
+        .title;
   };
   const EpisodeKey loop = world.Happen(pod, "CRASHLOOP", T(5), kForever, "CrashLoopBackOff");
   CHECK(title() == "CrashLoopBackOff on StatefulSet shop/db");
@@ -171,7 +175,8 @@ TEST_CASE("Incidents are ordered, paged and narrowed") {
   std::vector<ResourceId> pods;
   for (int i = 0; i < 9; ++i) {
     pods.push_back(world.Add("Pod", i % 2 == 0 ? "a" : "b", absl::StrCat("p", i)));
-    world.Happen(pods.back(), i % 3 == 0 ? "CRASHLOOP" : "POD_NOT_READY", T(i), i < 4 ? kForever : T(i + 1));
+    world.Happen(pods.back(), i % 3 == 0 ? "CRASHLOOP" : "POD_NOT_READY", T(i),
+                 i < 4 ? kForever : T(i + 1));
     if (i >= 4) world.Happen(pods.back(), "OOM_KILLED", T(i), T(i + 1));
   }
   const auto view = world.At(T(5000));
@@ -202,13 +207,14 @@ TEST_CASE("A timeline tells lives, failures and their incident in order") {
   Rollout r;
   const auto view = r.world.At(T(1000));
   BudgetMeter meter(Budget{});
-  const auto answer =
-      *Timeline(*view, {FakeWorld::kScope, r.pod, true, kAll, {}, {}}, &meter);
+  const auto answer = *Timeline(*view, {FakeWorld::kScope, r.pod, true, kAll, {}, {}}, &meter);
   std::vector<std::string> told;
-  for (const TimelineEntry& e : answer.entries) told.push_back(e.what + " " + e.resource.name + " " + e.cls);
+  for (const TimelineEntry& e : answer.entries)
+    told.push_back(e.what + " " + e.resource.name + " " + e.cls);
   // The set was gone from the pod by then: the edge ended with it.
-  CHECK(told == std::vector<std::string>{"appeared checkout-5d-x ", "event checkout-5d-x IMG_NOTFOUND",
-                                         "event checkout-5d-x IMG_BACKOFF", "vanished checkout-5d-x "});
+  CHECK(told ==
+        std::vector<std::string>{"appeared checkout-5d-x ", "event checkout-5d-x IMG_NOTFOUND",
+                                 "event checkout-5d-x IMG_BACKOFF", "vanished checkout-5d-x "});
   CHECK_FALSE(answer.entries[1].incident.empty());
   CHECK(answer.entries[1].incident == answer.entries[2].incident);
   const auto whole = *Timeline(*view, {FakeWorld::kScope, {}, false, kAll, {}, {}}, &meter);
@@ -273,7 +279,8 @@ TEST_CASE("A resource shows its state, lives, revisions and edges as of the time
   CHECK(last.vanished.size() == 1);
   CHECK(last.edges_closed.size() == 1);
   CHECK(last.incidents_resolved.size() == 1);
-  CHECK(absl::IsInvalidArgument(Diff(*late, {FakeWorld::kScope, T(6), T(6), "", {}, 1}, &meter).status()));
+  CHECK(absl::IsInvalidArgument(
+      Diff(*late, {FakeWorld::kScope, T(6), T(6), "", {}, 1}, &meter).status()));
 }
 
 TEST_CASE("Stats count what was read and say when they did not read all") {

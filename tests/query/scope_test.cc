@@ -27,8 +27,8 @@ TEST_CASE("Every spelling of an object names the same slot") {
     REQUIRE(target->resource);
     return *target->resource;
   };
-  for (const char* text : {"pod/cart-7d9c", "po/cart-7d9c", "pods/cart-7d9c", "Pod/cart-7d9c", "pod cart-7d9c",
-                           "pod:u-1", "pod:shop:cart-7d9c", "POD:cart-7d9c"}) {
+  for (const char* text : {"pod/cart-7d9c", "po/cart-7d9c", "pods/cart-7d9c", "Pod/cart-7d9c",
+                           "pod cart-7d9c", "pod:u-1", "pod:shop:cart-7d9c", "POD:cart-7d9c"}) {
     CHECK(find(text, "shop") == pod);
     CHECK(find(text, "") == pod);
   }
@@ -52,7 +52,8 @@ TEST_CASE("What is not there is not found, with what is near") {
   CHECK(absl::IsNotFound(fail("pod/cart-7d9d", "shop")));
   CHECK(absl::StrContains(fail("pod/cart-7d9d", "shop").message(), "cart-7d9c -n shop"));
   CHECK(absl::StrContains(fail("pod/cart", "shop").message(), "cart-7d9c"));
-  CHECK(absl::StrContains(fail("pod/cart-7d9c", "other").message(), "there is pod/cart-7d9c -n shop"));
+  CHECK(absl::StrContains(fail("pod/cart-7d9c", "other").message(),
+                          "there is pod/cart-7d9c -n shop"));
   CHECK(absl::IsNotFound(fail("pood/cart", "shop")));
   CHECK(absl::StrContains(fail("pood/cart", "shop").message(), "near it: pod"));
   CHECK(absl::IsInvalidArgument(fail("pod/web", "")));
@@ -74,8 +75,8 @@ TEST_CASE("Events and incidents are found by the ids that answers print") {
   const auto view = world.At(T(10));
   const std::string id = EpisodeHandle(key);
   CHECK(ParseEpisodeHandle(id) == key);
-  for (const std::string& text : {"event/" + id, std::string("event/abc"),
-                                  "event/" + world.Record(key).event_id}) {
+  for (const std::string& text :
+       {"event/" + id, std::string("event/abc"), "event/" + world.Record(key).event_id}) {
     const auto target = ResolveObject(*view, FakeWorld::kScope, text, "");
     REQUIRE(target.ok());
     CHECK(target->episode == key);
@@ -90,7 +91,8 @@ TEST_CASE("Events and incidents are found by the ids that answers print") {
   CHECK(target->incident->root == key);
   CHECK(absl::IsNotFound(
       ResolveObject(*world.At(T(4)), FakeWorld::kScope, "incident/" + incident, "").status()));
-  CHECK(absl::IsNotFound(ResolveObject(*world.At(T(4)), FakeWorld::kScope, "event/abc", "").status()));
+  CHECK(absl::IsNotFound(
+      ResolveObject(*world.At(T(4)), FakeWorld::kScope, "event/abc", "").status()));
 }
 
 TEST_CASE("Label selectors read as kubectl's do") {
@@ -105,7 +107,8 @@ TEST_CASE("Label selectors read as kubectl's do") {
     INFO(text);
     CHECK(matches(text));
   }
-  for (const char* text : {"app=db", "app!=web", "!app", "app in (db)", "app notin (web)", "missing"}) {
+  for (const char* text :
+       {"app=db", "app!=web", "!app", "app in (db)", "app notin (web)", "missing"}) {
     INFO(text);
     CHECK_FALSE(matches(text));
   }

@@ -9,8 +9,8 @@
 #include "query/text.h"
 #include "tests/query/fake_view.h"
 
-// Walks against the plainest implementation of the same rules, on random graphs whose edges come and
-// go. The second world of each pair is told the same in another order and has other ids.
+// Walks against the plainest implementation of the same rules, on random graphs whose edges come
+// and go. The second world of each pair is told the same in another order and has other ids.
 
 namespace kg::query {
 namespace {
@@ -30,8 +30,9 @@ struct PlainGraph {
 };
 
 const std::vector<std::string>& Types() {
-  static const std::vector<std::string> types = {"CONTROLS", "OWNED_BY", "RUNS_ON", "SELECTS", "MOUNTS",
-                                                 "SCALES",   "GUARDS",   "CALLS",   "BOUND_TO"};
+  static const std::vector<std::string> types = {"CONTROLS", "OWNED_BY", "RUNS_ON",
+                                                 "SELECTS",  "MOUNTS",   "SCALES",
+                                                 "GUARDS",   "CALLS",    "BOUND_TO"};
   return types;
 }
 
@@ -52,7 +53,9 @@ PlainGraph RandomGraph(std::mt19937_64* random) {
   return g;
 }
 
-std::string NameOf(int i) { return absl::StrCat("n", 100 + i); }
+std::string NameOf(int i) {
+  return absl::StrCat("n", 100 + i);
+}
 
 struct Told {
   FakeWorld world;
@@ -72,7 +75,8 @@ std::unique_ptr<Told> Tell(const PlainGraph& g, uint64_t id_seed) {
   }
   told->ids.resize(g.nodes);
   for (int i : order) told->ids[i] = told->world.Add("Pod", "shop", NameOf(i));
-  for (const PlainEdge& e : edges) told->world.Connect(told->ids[e.from], e.type, told->ids[e.to], e.valid);
+  for (const PlainEdge& e : edges)
+    told->world.Connect(told->ids[e.from], e.type, told->ids[e.to], e.valid);
   return told;
 }
 
@@ -102,8 +106,8 @@ std::vector<int64_t> PlainCosts(const PlainGraph& g, int origin, Timestamp at) {
     for (const PlainEdge& e : g.edges) {
       if (!e.valid.Contains(at)) continue;
       const RuleBook& rules = FakeWorld::Rules();
-      const int64_t hop = std::llround(
-          rules.EdgeType(rules.EdgeTypeByName(e.type)).hop_cost * 1000);
+      const int64_t hop =
+          std::llround(rules.EdgeType(rules.EdgeTypeByName(e.type)).hop_cost * 1000);
       cost[e.to] = std::min(cost[e.to], cost[e.from] + hop);
       cost[e.from] = std::min(cost[e.from], cost[e.to] + hop);
     }
@@ -152,7 +156,8 @@ std::string Print(const Neighbours& n) {
                     Sentence(FakeWorld::Rules(), a.via), "\n");
   }
   for (const PathStep& e : n.edges) absl::StrAppend(&text, Sentence(FakeWorld::Rules(), e), "\n");
-  if (n.truncated) absl::StrAppend(&text, "cut: ", n.truncated->limit, " ", n.truncated->seen, "\n");
+  if (n.truncated)
+    absl::StrAppend(&text, "cut: ", n.truncated->limit, " ", n.truncated->seen, "\n");
   return text;
 }
 
@@ -164,7 +169,8 @@ std::string Print(const BlastRadiusAnswer& b) {
     for (const PathStep& s : a.path) absl::StrAppend(&text, " | ", Sentence(FakeWorld::Rules(), s));
     text += "\n";
   }
-  if (b.truncated) absl::StrAppend(&text, "cut: ", b.truncated->limit, " ", b.truncated->seen, "\n");
+  if (b.truncated)
+    absl::StrAppend(&text, "cut: ", b.truncated->limit, " ", b.truncated->seen, "\n");
   return text;
 }
 
@@ -231,7 +237,8 @@ TEST_CASE("A path is the cheapest, whatever the ids") {
   std::mt19937_64 random(testing::Seed() + 2);
   for (int i = 0; i < kGraphs; ++i) {
     const PlainGraph g = RandomGraph(&random);
-    const int from = static_cast<int>(random() % g.nodes), to = static_cast<int>(random() % g.nodes);
+    const int from = static_cast<int>(random() % g.nodes),
+              to = static_cast<int>(random() % g.nodes);
     const Timestamp at = T(random() % 200);
     INFO("KG_SEED=" << testing::Seed() << " graph " << i);
     const auto told = Tell(g, 0), again = Tell(g, random() | 1);
@@ -279,7 +286,8 @@ TEST_CASE("The blast radius is what failure can travel to, whatever the ids") {
     for (const AffectedAnswer& v : a.affected) {
       found.insert(v.resource.name);
       const bool victim = v.resource.name == NameOf((origin + 1) % g.nodes) && at >= T(60);
-      const bool earlier = v.resource.name == NameOf((origin + 2) % g.nodes) && at >= T(10) && at < T(50);
+      const bool earlier =
+          v.resource.name == NameOf((origin + 2) % g.nodes) && at >= T(10) && at < T(50);
       if (v.state == "affected") CHECK((victim || earlier));
     }
     CHECK(found == PlainDownstream(g, origin, at));
