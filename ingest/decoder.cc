@@ -33,7 +33,8 @@ bool IsDataFile(std::string name) {
 
 class InputSetImpl : public InputSet {
  public:
-  InputSetImpl(DecodeOptions options, Sink* sink) : state_(std::move(options), sink), sink_(*sink) {}
+  InputSetImpl(DecodeOptions options, Sink* sink)
+      : state_(std::move(options), sink), sink_(*sink) {}
 
   std::unique_ptr<StreamDecoder> OpenStream(StreamOptions stream) override {
     return std::make_unique<Stream>(&state_, std::move(stream), [this](uint64_t bytes) {
@@ -123,8 +124,7 @@ absl::Status CheckOptions(const DecodeOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("format is ", options.format, "; json, yaml or logs is expected"));
   }
-  if (options.complete &&
-      options.complete_all_namespaces == !options.complete_namespace.empty()) {
+  if (options.complete && options.complete_all_namespaces == !options.complete_namespace.empty()) {
     return absl::InvalidArgumentError(
         "a complete input needs either all namespaces or one namespace to be complete for");
   }

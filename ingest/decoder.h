@@ -25,16 +25,16 @@ namespace kg::ingest {
 
 // What one input may cost. Whatever exceeds a limit becomes a dead letter; the rest goes on.
 struct Limits {
-  uint64_t document_bytes = 16ull << 20;     // one object, event, record or log line
-  uint32_t depth = 64;                       // nesting of objects and lists
+  uint64_t document_bytes = 16ull << 20;  // one object, event, record or log line
+  uint32_t depth = 64;                    // nesting of objects and lists
   uint32_t labels_per_object = 4096;
-  uint32_t fields_per_object = 100'000;      // leaves of one object
-  uint32_t yaml_nodes = 1'000'000;           // of one document
-  uint32_t string_bytes = 64u << 10;         // a longer field value is cut and ends in its hash
-  uint32_t line_bytes = 4u << 10;            // what is kept of a log line or a message
-  uint64_t inflated_bytes = 64ull << 30;     // of one compressed stream
-  uint32_t inflate_ratio = 200;              // checked after the first 16 MiB
-  uint64_t held_bytes = 64ull << 20;         // undated records kept in memory; more goes to a file
+  uint32_t fields_per_object = 100'000;   // leaves of one object
+  uint32_t yaml_nodes = 1'000'000;        // of one document
+  uint32_t string_bytes = 64u << 10;      // a longer field value is cut and ends in its hash
+  uint32_t line_bytes = 4u << 10;         // what is kept of a log line or a message
+  uint64_t inflated_bytes = 64ull << 30;  // of one compressed stream
+  uint32_t inflate_ratio = 200;           // checked after the first 16 MiB
+  uint64_t held_bytes = 64ull << 20;      // undated records kept in memory; more goes to a file
   uint32_t excerpt_bytes = 512;
 };
 
@@ -46,12 +46,12 @@ struct MacKey {
 
 // How to read a set of inputs. Copied; what it points to must outlive the decoder.
 struct DecodeOptions {
-  ScopeName default_scope;          // for records that name no tenant or no cluster
-  std::optional<Timestamp> at;      // stamps undated records
-  std::string format;               // empty: by content; else one of FormatNames()
-  std::string topic;                // the Kafka topic that bare records come from, where known
-  std::string log_namespace;        // namespace of `kubectl logs` text
-  bool received_live = false;       // alerts are being delivered now (HTTP), not read from a record
+  ScopeName default_scope;      // for records that name no tenant or no cluster
+  std::optional<Timestamp> at;  // stamps undated records
+  std::string format;           // empty: by content; else one of FormatNames()
+  std::string topic;            // the Kafka topic that bare records come from, where known
+  std::string log_namespace;    // namespace of `kubectl logs` text
+  bool received_live = false;   // alerts are being delivered now (HTTP), not read from a record
 
   // "What is present is all there is"; needs exactly one of the two next.
   bool complete = false;
@@ -66,16 +66,16 @@ struct DecodeOptions {
 };
 
 struct DecodeStats {
-  uint64_t bytes_read = 0;          // as they came
-  uint64_t bytes_inflated = 0;      // after decompression
+  uint64_t bytes_read = 0;      // as they came
+  uint64_t bytes_inflated = 0;  // after decompression
   uint64_t documents = 0;
   uint64_t objects = 0, edges = 0, events = 0, alerts = 0, logs = 0;  // mutations handed on
   uint64_t dead_letters = 0;
-  uint64_t log_lines_dropped = 0;   // not high-signal
+  uint64_t log_lines_dropped = 0;              // not high-signal
   std::map<std::string, uint64_t> ignored;     // recognised and of no use, by what it is
   std::map<std::string, uint64_t> formats;     // documents by what they were taken for
   std::map<std::string, uint64_t> redactions;  // by rule
-  std::vector<std::string> notes;   // what a person should hear about (a whole file that is no data)
+  std::vector<std::string> notes;  // what a person should hear about (a whole file that is no data)
   std::optional<Timestamp> newest;  // largest time that the input names, at most wall_now + 10 min
   uint64_t undated = 0;             // records that were stamped for want of a time of their own
   TimeSource undated_source = TimeSource::kInputSet;
@@ -102,10 +102,11 @@ class BatchSink : public Sink {
 
 // Where one stream of an input set comes from. Empty fields take what the set's options say.
 struct StreamOptions {
-  std::string source_name = {};   // "file:pods.json", "http"
+  std::string source_name = {};  // "file:pods.json", "http"
   std::string format = {};
   std::string topic = {};
-  std::string log_namespace = {}, log_pod = {};  // of a log file in a `kubectl cluster-info dump` folder
+  std::string log_namespace = {},
+              log_pod = {};  // of a log file in a `kubectl cluster-info dump` folder
 };
 
 class InputSet;

@@ -19,9 +19,15 @@ struct Hit {
   explicit operator bool() const { return begin != kNone; }
 };
 
-bool IsWord(char c) { return absl::ascii_isalnum(c) || c == '_'; }
-bool IsBase64Url(char c) { return IsWord(c) || c == '-'; }
-bool IsTokenChar(char c) { return IsBase64Url(c) || c == '.' || c == '+' || c == '/' || c == '='; }
+bool IsWord(char c) {
+  return absl::ascii_isalnum(c) || c == '_';
+}
+bool IsBase64Url(char c) {
+  return IsWord(c) || c == '-';
+}
+bool IsTokenChar(char c) {
+  return IsBase64Url(c) || c == '.' || c == '+' || c == '/' || c == '=';
+}
 
 bool ContainsIgnoreCase(absl::string_view text, absl::string_view part) {
   return std::search(text.begin(), text.end(), part.begin(), part.end(), [](char a, char b) {
@@ -85,11 +91,11 @@ struct TokenShape {
 
 // Tokens that name their issuer (AWS, GitHub, GitLab, Slack, Stripe, Google, npm, SendGrid, …).
 constexpr std::array<TokenShape, 26> kTokenShapes = {{
-    {"AKIA", 16},  {"ASIA", 16},  {"AIza", 30},      {"ya29.", 20},     {"ghp_", 20},
-    {"gho_", 20},  {"ghu_", 20},  {"ghs_", 20},      {"ghr_", 20},      {"github_pat_", 20},
-    {"glpat-", 16}, {"xoxb-", 10}, {"xoxp-", 10},    {"xoxa-", 10},     {"xoxr-", 10},
-    {"xoxs-", 10}, {"xapp-", 10}, {"sk_live_", 10},  {"sk_test_", 10},  {"rk_live_", 10},
-    {"npm_", 30},  {"SG.", 30},   {"dckr_pat_", 20}, {"hvs.", 20},      {"sk-", 30},
+    {"AKIA", 16},   {"ASIA", 16},  {"AIza", 30},      {"ya29.", 20},    {"ghp_", 20},
+    {"gho_", 20},   {"ghu_", 20},  {"ghs_", 20},      {"ghr_", 20},     {"github_pat_", 20},
+    {"glpat-", 16}, {"xoxb-", 10}, {"xoxp-", 10},     {"xoxa-", 10},    {"xoxr-", 10},
+    {"xoxs-", 10},  {"xapp-", 10}, {"sk_live_", 10},  {"sk_test_", 10}, {"rk_live_", 10},
+    {"npm_", 30},   {"SG.", 30},   {"dckr_pat_", 20}, {"hvs.", 20},     {"sk-", 30},
     {"whsec_", 20},
 }};
 
@@ -114,11 +120,13 @@ Hit MatchUrlCredentials(absl::string_view s, size_t at) {
   size_t sign = s.substr(begin, end - begin).rfind('@');
   if (sign == kNone || sign == 0) {
     // A password may hold what should have been escaped; then the authority seems to end early.
-    const size_t blank = RunEnd(s, begin, [](char c) { return !absl::ascii_isspace(c) && c != '"'; });
+    const size_t blank =
+        RunEnd(s, begin, [](char c) { return !absl::ascii_isspace(c) && c != '"'; });
     const absl::string_view wide = s.substr(begin, blank - begin);
     const size_t colon = wide.find(':');
     sign = wide.rfind('@');
-    const bool port = colon != kNone && colon + 1 < wide.size() && absl::ascii_isdigit(wide[colon + 1]);
+    const bool port =
+        colon != kNone && colon + 1 < wide.size() && absl::ascii_isdigit(wide[colon + 1]);
     if (sign == kNone || colon == kNone || colon > sign || port) return {};
     if (wide.substr(0, colon).find('/') != kNone) return {};
   }
@@ -126,17 +134,18 @@ Hit MatchUrlCredentials(absl::string_view s, size_t at) {
 }
 
 constexpr std::array<absl::string_view, 20> kAssignedNames = {
-    "password",  "passwd",      "passphrase",    "pwd",         "secret",
-    "token",     "apikey",      "api_key",       "api-key",     "accesskey",
-    "access_key", "access-key", "privatekey",    "private_key", "private-key",
-    "credential", "credentials", "dsn",          "sharedaccesskey", "accountkey"};
+    "password",        "passwd",      "passphrase",  "pwd",        "secret",      "token",
+    "apikey",          "api_key",     "api-key",     "accesskey",  "access_key",  "access-key",
+    "privatekey",      "private_key", "private-key", "credential", "credentials", "dsn",
+    "sharedaccesskey", "accountkey"};
 
 bool NamesSecret(absl::string_view word) {
   for (const absl::string_view name : kAssignedNames) {
     if (absl::EndsWithIgnoreCase(word, name)) return true;
   }
-  return absl::EndsWithIgnoreCase(word, "authorization") || absl::EndsWithIgnoreCase(word, "pass") ||
-         absl::EndsWithIgnoreCase(word, "secret_key") || absl::EndsWithIgnoreCase(word, "signature");
+  return absl::EndsWithIgnoreCase(word, "authorization") ||
+         absl::EndsWithIgnoreCase(word, "pass") || absl::EndsWithIgnoreCase(word, "secret_key") ||
+         absl::EndsWithIgnoreCase(word, "signature");
 }
 
 // What stands behind "word: " in prose is taken only when it is no ordinary word.
@@ -176,13 +185,14 @@ Hit MatchAssignment(absl::string_view s, size_t at) {
     return !absl::ascii_isspace(c) && c != '&' && c != ',' && c != ';' && c != '"' && c != '\'' &&
            c != ')' && c != '}' && c != ']';
   });
-  if (absl::EndsWithIgnoreCase(name, "authorization")) end = RunEnd(s, begin, [](char c) {
-    return c != '\n' && c != '\r' && c != '"' && c != '\'' && c != ',';
-  });
+  if (absl::EndsWithIgnoreCase(name, "authorization"))
+    end = RunEnd(s, begin, [](char c) {
+      return c != '\n' && c != '\r' && c != '"' && c != '\'' && c != ',';
+    });
   const absl::string_view value = s.substr(begin, end - begin);
   if (value.empty() || absl::StartsWith(value, kMask) || value[0] == '[') return {};
-  const bool sure = ContainsIgnoreCase(name, "pass") ||
-                    ContainsIgnoreCase(name, "pwd") || s[at] == '=';
+  const bool sure =
+      ContainsIgnoreCase(name, "pass") || ContainsIgnoreCase(name, "pwd") || s[at] == '=';
   if (s[at] == ':' && !(sure && !blank) && !LooksRandom(value)) {
     // "password: hunter" is a secret, "password: field is required" is prose.
     const bool last = end >= s.size() || s[end] == '\n' || s[end] == ',' || s[end] == '}';
@@ -191,7 +201,8 @@ Hit MatchAssignment(absl::string_view s, size_t at) {
   return {begin, end};
 }
 
-// 13 to 19 digits, blanks and dashes allowed between, with an issuer's prefix and a valid check sum.
+// 13 to 19 digits, blanks and dashes allowed between, with an issuer's prefix and a valid check
+// sum.
 Hit MatchCard(absl::string_view s, size_t at) {
   std::array<int, 20> digits;
   size_t n = 0, i = at, end = at;
@@ -284,8 +295,8 @@ std::string KeepHost(absl::string_view value) {
   const size_t end = RunEnd(rest, 0, [](char c) {
     return absl::ascii_isalnum(c) || c == '.' || c == '-' || c == ':' || c == ',';
   });
-  return absl::StrCat(value.substr(0, scheme), "://", user ? "[redacted]@" : "", rest.substr(0, end),
-                      end < rest.size() && !user ? "/[redacted]" : "");
+  return absl::StrCat(value.substr(0, scheme), "://", user ? "[redacted]@" : "",
+                      rest.substr(0, end), end < rest.size() && !user ? "/[redacted]" : "");
 }
 
 }  // namespace
@@ -318,8 +329,7 @@ bool Redactor::NamedValue(absl::string_view name, std::string* value) {
 
 bool Redactor::ArgumentAfter(absl::string_view previous, std::string* argument) {
   if (absl::StartsWith(previous, "-") && previous.find('=') == kNone &&
-      previous.find(' ') == kNone && IsSecretName(previous) &&
-      !absl::StartsWith(*argument, "-")) {
+      previous.find(' ') == kNone && IsSecretName(previous) && !absl::StartsWith(*argument, "-")) {
     *argument = KeepHost(*argument);
     ++counts_["argument"];
     return true;
@@ -338,21 +348,20 @@ bool Redactor::ArgumentAfter(absl::string_view previous, std::string* argument) 
 bool Redactor::IsSecretName(absl::string_view name) {
   static constexpr std::array<absl::string_view, 7> kParts = {
       "pass", "secret", "token", "key", "credential", "dsn", "authorization"};
-  return std::any_of(kParts.begin(), kParts.end(), [name](absl::string_view part) {
-    return ContainsIgnoreCase(name, part);
-  });
+  return std::any_of(kParts.begin(), kParts.end(),
+                     [name](absl::string_view part) { return ContainsIgnoreCase(name, part); });
 }
 
 bool Redactor::IsSecretLeaf(absl::string_view name) {
   static constexpr std::array<absl::string_view, 24> kLeaves = {
-      "password",     "passwd",       "passphrase",      "pwd",          "token",
-      "accessToken",  "access_token", "refreshToken",    "authToken",    "auth_token",
-      "bearerToken",  "bearer_token", "apiKey",          "api_key",      "clientSecret",
-      "client_secret", "secretKey",   "secret_key",      "privateKey",   "private_key",
-      "secretAccessKey", "credentials", "dsn",           "connectionString"};
-  return std::any_of(kLeaves.begin(), kLeaves.end(), [name](absl::string_view leaf) {
-    return absl::EqualsIgnoreCase(name, leaf);
-  });
+      "password",        "passwd",      "passphrase",   "pwd",
+      "token",           "accessToken", "access_token", "refreshToken",
+      "authToken",       "auth_token",  "bearerToken",  "bearer_token",
+      "apiKey",          "api_key",     "clientSecret", "client_secret",
+      "secretKey",       "secret_key",  "privateKey",   "private_key",
+      "secretAccessKey", "credentials", "dsn",          "connectionString"};
+  return std::any_of(kLeaves.begin(), kLeaves.end(),
+                     [name](absl::string_view leaf) { return absl::EqualsIgnoreCase(name, leaf); });
 }
 
 }  // namespace kg::ingest

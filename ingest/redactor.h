@@ -15,8 +15,8 @@ class Redactor {
  public:
   // Replaces what looks like a credential in `text` by "[redacted]". True when something was.
   bool Text(std::string* text);
-  // The value of something called `name` (an env variable, an annotation, a flag): when the name says
-  // secret, all of it goes but the host of a URL; else as Text.
+  // The value of something called `name` (an env variable, an annotation, a flag): when the name
+  // says secret, all of it goes but the host of a URL; else as Text.
   bool NamedValue(absl::string_view name, std::string* value);
   // A command line as a list: also the element behind a flag that takes a secret.
   bool ArgumentAfter(absl::string_view previous, std::string* argument);

@@ -56,8 +56,12 @@ constexpr std::array<SubjectLabel, 14> kWorkloads = {{
 }};
 
 // Scrape jobs whose pod, service and instance labels describe the exporter, not the subject.
-bool IsStateExporter(absl::string_view job) { return absl::StrContains(job, "kube-state-metrics"); }
-bool IsNodeExporter(absl::string_view job) { return absl::StrContains(job, "node-exporter"); }
+bool IsStateExporter(absl::string_view job) {
+  return absl::StrContains(job, "kube-state-metrics");
+}
+bool IsNodeExporter(absl::string_view job) {
+  return absl::StrContains(job, "node-exporter");
+}
 bool IsExporter(absl::string_view job) {
   return IsStateExporter(job) || IsNodeExporter(job) || absl::EndsWith(job, "-exporter") ||
          job == "kubelet" || job == "apiserver" || job == "prometheus";
@@ -149,7 +153,9 @@ ObjectRef SubjectOf(const Labels& sent) {
   return ref;
 }
 
-std::string Upper(absl::string_view text) { return absl::AsciiStrToUpper(Text(text)); }
+std::string Upper(absl::string_view text) {
+  return absl::AsciiStrToUpper(Text(text));
+}
 
 void FillFromLabels(const Labels& labels, const Labels& annotations, Context& ctx,
                     AlertRecord* record) {
@@ -175,8 +181,8 @@ std::string FingerprintOf(absl::string_view sent, const Labels& labels) {
   return LabelFingerprint({labels.begin(), labels.end()});
 }
 
-// When the delivery was made: by the record, else now where it is being made, else no later than the
-// newest time that it names.
+// When the delivery was made: by the record, else now where it is being made, else no later than
+// the newest time that it names.
 void DateDelivery(std::optional<Timestamp> named, Context& ctx, AlertRecord* record) {
   if (named) {
     record->at = *named;
@@ -213,8 +219,8 @@ bool IsResolved(const json::object& alert, const AlertTimes& times, const Contex
 }
 
 // One alert with labels; `delivered` is the time of the delivery where the envelope names it.
-void DecodeOne(const json::object& alert, const ScopeName& outer, std::optional<Timestamp> delivered,
-               Context& ctx) {
+void DecodeOne(const json::object& alert, const ScopeName& outer,
+               std::optional<Timestamp> delivered, Context& ctx) {
   const Labels labels = ReadLabels(FindObject(alert, "labels"));
   if (labels.size() > ctx.limits().labels_per_object) {
     ctx.Reject(absl::StrCat("labels has ", labels.size(), " entries, at most ",
@@ -300,7 +306,8 @@ void DecodeNormalizedAlert(const json::object& event, Context& ctx) {
   Labels labels = ReadLabels(inner == nullptr ? nullptr : FindObject(*inner, "labels"));
   for (auto& common : ReadLabels(FindObject(event, "commonLabels"))) labels.insert(common);
   Labels annotations = ReadLabels(inner == nullptr ? nullptr : FindObject(*inner, "annotations"));
-  for (auto& common : ReadLabels(FindObject(event, "commonAnnotations"))) annotations.insert(common);
+  for (auto& common : ReadLabels(FindObject(event, "commonAnnotations")))
+    annotations.insert(common);
   AlertRecord record;
   record.scope = scope;
   if (record.scope.cluster.empty()) record.scope.cluster = Get(labels, "cluster");
@@ -315,8 +322,10 @@ void DecodeNormalizedAlert(const json::object& event, Context& ctx) {
   }
   if (labels.empty()) {
     // No labels, no fingerprint: what identifies the alert is its name and its subject.
-    labels = {{"alertname", record.name},          {"kind", record.subject.kind},
-              {"namespace", record.subject.ns},    {"name", record.subject.name},
+    labels = {{"alertname", record.name},
+              {"kind", record.subject.kind},
+              {"namespace", record.subject.ns},
+              {"name", record.subject.name},
               {"uid", record.subject.uid}};
   }
   record.fingerprint = FingerprintOf(inner == nullptr ? "" : Str(*inner, "fingerprint"), labels);

@@ -34,17 +34,40 @@ constexpr std::array<TopicRow, 15> kTopics = {{
     {"dlq.normalized", TopicKind::kDeadLetters},
 }};
 
-constexpr std::array<absl::string_view, 30> kClusterScoped = {
-    "node", "namespace", "persistentvolume", "storageclass", "clusterrole", "clusterrolebinding",
-    "priorityclass", "runtimeclass", "ingressclass", "gatewayclass", "csidriver", "csinode",
-    "volumeattachment", "customresourcedefinition", "apiservice", "mutatingwebhookconfiguration",
-    "validatingwebhookconfiguration", "validatingadmissionpolicy", "certificatesigningrequest",
-    "flowschema", "prioritylevelconfiguration", "volumesnapshotclass", "volumesnapshotcontent",
-    "clusterissuer", "nodepool", "nodeclaim", "deviceclass", "resourceslice", "zone", "region"};
+constexpr std::array<absl::string_view, 30> kClusterScoped = {"node",
+                                                              "namespace",
+                                                              "persistentvolume",
+                                                              "storageclass",
+                                                              "clusterrole",
+                                                              "clusterrolebinding",
+                                                              "priorityclass",
+                                                              "runtimeclass",
+                                                              "ingressclass",
+                                                              "gatewayclass",
+                                                              "csidriver",
+                                                              "csinode",
+                                                              "volumeattachment",
+                                                              "customresourcedefinition",
+                                                              "apiservice",
+                                                              "mutatingwebhookconfiguration",
+                                                              "validatingwebhookconfiguration",
+                                                              "validatingadmissionpolicy",
+                                                              "certificatesigningrequest",
+                                                              "flowschema",
+                                                              "prioritylevelconfiguration",
+                                                              "volumesnapshotclass",
+                                                              "volumesnapshotcontent",
+                                                              "clusterissuer",
+                                                              "nodepool",
+                                                              "nodeclaim",
+                                                              "deviceclass",
+                                                              "resourceslice",
+                                                              "zone",
+                                                              "region"};
 
 constexpr std::array<absl::string_view, 12> kNamespaced = {
-    "pod", "service", "deployment", "replicaset", "statefulset", "daemonset", "job", "cronjob",
-    "configmap", "secret", "persistentvolumeclaim", "ingress"};
+    "pod", "service", "deployment", "replicaset", "statefulset",           "daemonset",
+    "job", "cronjob", "configmap",  "secret",     "persistentvolumeclaim", "ingress"};
 
 bool IsTenantName(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -60,9 +83,12 @@ bool IsKindWord(absl::string_view word) {
 // How many '|' a key of the topic holds by itself; one more is the legacy tenant form.
 size_t OwnBars(TopicKind topic) {
   switch (topic) {
-    case TopicKind::kPromTargets: return 4;
-    case TopicKind::kPromRules: return 1;
-    default: return 0;
+    case TopicKind::kPromTargets:
+      return 4;
+    case TopicKind::kPromRules:
+      return 1;
+    default:
+      return 0;
   }
 }
 

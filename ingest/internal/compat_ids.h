@@ -12,8 +12,17 @@ namespace kg::ingest {
 
 // The topics whose keys are read by rules of their own.
 enum class TopicKind : uint8_t {
-  kUnknown = 0, kResource, kTopology, kEvents, kLogs, kPromTargets, kPromRules, kCommands,
-  kRegistry, kHeartbeat, kDeadLetters
+  kUnknown = 0,
+  kResource,
+  kTopology,
+  kEvents,
+  kLogs,
+  kPromTargets,
+  kPromRules,
+  kCommands,
+  kRegistry,
+  kHeartbeat,
+  kDeadLetters
 };
 
 struct TopicName {
@@ -41,7 +50,7 @@ std::optional<EdgeEnds> ParseEdgeId(absl::string_view id);
 // "mounts vol" is MOUNTS_VOL; empty is R_REL; "9x" is R_9X.
 std::string RelationshipType(absl::string_view type);
 
-bool LooksLikeUid(absl::string_view text);  // 8-4-4-4-12 hex digits
+bool LooksLikeUid(absl::string_view text);     // 8-4-4-4-12 hex digits
 bool IsClusterScoped(absl::string_view kind);  // of the built-in kinds; in any case
 
 // Ids that the collectors compute, so that what they sent is found again.

@@ -18,7 +18,9 @@ SetState::SetState(DecodeOptions options, Sink* sink)
       horizon_(options_.wall_now + kClockTolerance),
       held_(options_.limits.held_bytes) {}
 
-bool SetState::Plausible(Timestamp t) const { return t <= horizon_; }
+bool SetState::Plausible(Timestamp t) const {
+  return t <= horizon_;
+}
 
 void SetState::Observe(Timestamp t) {
   if (!Plausible(t)) return;
@@ -28,17 +30,30 @@ void SetState::Observe(Timestamp t) {
 void SetState::Emit(Mutation mutation) {
   if (!status_.ok()) return;
   switch (mutation.index()) {
-    case 0: ++stats_.objects; break;
-    case 1: ++stats_.edges; break;
-    case 2: ++stats_.events; break;
-    case 3: ++stats_.alerts; break;
-    case 4: ++stats_.logs; break;
-    default: break;
+    case 0:
+      ++stats_.objects;
+      break;
+    case 1:
+      ++stats_.edges;
+      break;
+    case 2:
+      ++stats_.events;
+      break;
+    case 3:
+      ++stats_.alerts;
+      break;
+    case 4:
+      ++stats_.logs;
+      break;
+    default:
+      break;
   }
   Fail(sink_->OnMutation(std::move(mutation)));
 }
 
-void SetState::Hold(Mutation mutation) { Fail(held_.Add(mutation)); }
+void SetState::Hold(Mutation mutation) {
+  Fail(held_.Add(mutation));
+}
 
 void SetState::DeadLetterFor(const Piece& piece, const std::string& source,
                              absl::string_view reason, const ScopeName& scope) {

@@ -19,12 +19,12 @@ namespace kg::ingest {
 // What is known about a record from around it.
 struct Origin {
   TopicKind topic = TopicKind::kUnknown;
-  bool from_topic = false;               // in an envelope or of a named topic: an ordered stream
-  std::string tenant;                    // of the key or the topic's name
-  std::optional<std::string> key;        // as sent
-  std::string raw_key;                   // without tenant
+  bool from_topic = false;         // in an envelope or of a named topic: an ordered stream
+  std::string tenant;              // of the key or the topic's name
+  std::optional<std::string> key;  // as sent
+  std::string raw_key;             // without tenant
   std::optional<Timestamp> envelope_time;
-  bool frame = false;                    // in a watch frame
+  bool frame = false;  // in a watch frame
   Presence presence = Presence::kPresent;
   std::string list_kind, list_api_version;  // of the typed list an element stands in
   bool in_list = false;

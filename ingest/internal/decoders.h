@@ -14,8 +14,8 @@ void DecodeObjectValue(const json::object& value, Context& ctx);
 
 // Kubernetes (k8s_object.cc, k8s_event.cc).
 void DecodeKubernetes(const json::object& object, Context& ctx);  // by kind; lists and events too
-// Notes the kind of a list, so that its elements may lack theirs; DecodeListEnd says that it has been
-// read, so that an empty list counts as one.
+// Notes the kind of a list, so that its elements may lack theirs; DecodeListEnd says that it has
+// been read, so that an empty list counts as one.
 void EnterList(const json::object& list, Context& ctx);
 void DecodeListEnd(const json::object& list, Context& ctx);
 void DecodeWatchFrame(const json::object& frame, Context& ctx);

@@ -64,7 +64,8 @@ struct Sha256Constants {
       const long double cube = std::cbrt(static_cast<long double>(n));
       const long double square = std::sqrt(static_cast<long double>(n));
       k[found] = static_cast<uint32_t>((cube - std::floor(cube)) * 4294967296.0L);
-      if (found < 8) h[found] = static_cast<uint32_t>((square - std::floor(square)) * 4294967296.0L);
+      if (found < 8)
+        h[found] = static_cast<uint32_t>((square - std::floor(square)) * 4294967296.0L);
       ++found;
     }
   }
@@ -129,7 +130,9 @@ std::string Sha1Hex(absl::string_view data) {
   return HexOf(out, sizeof(out));
 }
 
-std::string Sha256Hex(absl::string_view data) { return HexOf(Sha256(data).data(), 32); }
+std::string Sha256Hex(absl::string_view data) {
+  return HexOf(Sha256(data).data(), 32);
+}
 
 std::array<uint8_t, 32> HmacSha256(absl::string_view key, absl::string_view data) {
   std::string block(key.size() > 64 ? AsText(Sha256(key)) : key);

@@ -78,8 +78,7 @@ std::string MaskJson(absl::string_view s, size_t bytes) {
       }
       size_t next = end;
       while (next < s.size() && absl::ascii_isspace(s[next])) ++next;
-      const bool key =
-          next < s.size() && s[next] == ':' && IsKeyText(s.substr(i + 1, end - i - 2));
+      const bool key = next < s.size() && s[next] == ':' && IsKeyText(s.substr(i + 1, end - i - 2));
       const absl::string_view text = s.substr(i, end - i);
       out += key ? std::string(text) : std::string(end - i == 2 ? "\"\"" : "\"***\"");
       i = end;

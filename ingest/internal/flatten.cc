@@ -13,8 +13,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-// An object as sorted leaves: what changes without meaning, what is secret and what is held elsewhere
-// in the record is left out on the way.
+// An object as sorted leaves: what changes without meaning, what is secret and what is held
+// elsewhere in the record is left out on the way.
 
 namespace kg::ingest {
 namespace {
@@ -31,13 +31,18 @@ constexpr std::array<absl::string_view, 5> kDroppedMembers = {
     "managedFields", "lastHeartbeatTime", "lastProbeTime", "renewTime", "resourceVersion"};
 
 // Members of the object's own metadata that the record holds in fields of its own.
-constexpr std::array<absl::string_view, 9> kOwnMetadata = {
-    "name",       "namespace",         "uid",              "resourceVersion", "selfLink",
-    "generation", "creationTimestamp", "deletionTimestamp", "managedFields"};
+constexpr std::array<absl::string_view, 9> kOwnMetadata = {"name",
+                                                           "namespace",
+                                                           "uid",
+                                                           "resourceVersion",
+                                                           "selfLink",
+                                                           "generation",
+                                                           "creationTimestamp",
+                                                           "deletionTimestamp",
+                                                           "managedFields"};
 
 constexpr std::array<absl::string_view, 5> kDroppedAnnotations = {
-    "kubectl.kubernetes.io/last-applied-configuration",
-    "control-plane.alpha.kubernetes.io/leader",
+    "kubectl.kubernetes.io/last-applied-configuration", "control-plane.alpha.kubernetes.io/leader",
     "endpoints.kubernetes.io/last-change-trigger-time",
     "autoscaling.alpha.kubernetes.io/current-metrics",
     "autoscaling.alpha.kubernetes.io/conditions"};
@@ -85,7 +90,9 @@ std::vector<std::string> ElementNames(const json::array& list) {
   return {};
 }
 
-bool IsHostChar(char c) { return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == ':'; }
+bool IsHostChar(char c) {
+  return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == ':';
+}
 
 // Something a program may connect to: host:port, a URL's host, or a name of the cluster's DNS.
 bool LooksLikeHost(absl::string_view word, bool after_scheme) {
@@ -103,8 +110,8 @@ bool LooksLikeHost(absl::string_view word, bool after_scheme) {
 // Settings whose whole value is a host: DB_HOST, redis.addr, UPSTREAM.
 bool NamesHost(absl::string_view setting) {
   const std::string lower = absl::AsciiStrToLower(setting);
-  for (const absl::string_view part : {"host", "addr", "server", "service", "endpoint", "broker",
-                                       "upstream", "url"}) {
+  for (const absl::string_view part :
+       {"host", "addr", "server", "service", "endpoint", "broker", "upstream", "url"}) {
     if (absl::StrContains(lower, part)) return true;
   }
   return false;
@@ -266,10 +273,14 @@ class Flattener {
 
   void Leaf(absl::string_view name, const json::value& value) {
     switch (value.kind()) {
-      case json::kind::null: return Add("null", FieldKind::kEmpty);
-      case json::kind::bool_: return Add(ScalarText(value), FieldKind::kBool);
-      case json::kind::string: break;
-      default: return Add(ScalarText(value), FieldKind::kNumber);
+      case json::kind::null:
+        return Add("null", FieldKind::kEmpty);
+      case json::kind::bool_:
+        return Add(ScalarText(value), FieldKind::kBool);
+      case json::kind::string:
+        break;
+      default:
+        return Add(ScalarText(value), FieldKind::kNumber);
     }
     std::string text = ScalarText(value);
     if (text.size() >= 3 && Redactor::IsSecretLeaf(name)) {

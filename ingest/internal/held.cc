@@ -20,10 +20,8 @@ class Writer {
   void operator()(int64_t n) { Number(static_cast<uint64_t>(n)); }
   void operator()(Timestamp t) { Number(static_cast<uint64_t>(ToMicros(t))); }
   template <typename E>
-    requires std::is_enum_v<E>
-  void operator()(E e) {
-    out_->push_back(static_cast<char>(e));
-  }
+  requires std::is_enum_v<E>
+  void operator()(E e) { out_->push_back(static_cast<char>(e)); }
   template <typename T>
   void operator()(const std::optional<T>& o) {
     (*this)(o.has_value());
@@ -58,10 +56,8 @@ class Reader {
   void operator()(int64_t& n) { n = static_cast<int64_t>(Number()); }
   void operator()(Timestamp& t) { t = FromMicros(static_cast<int64_t>(Number())); }
   template <typename E>
-    requires std::is_enum_v<E>
-  void operator()(E& e) {
-    e = static_cast<E>(Byte());
-  }
+  requires std::is_enum_v<E>
+  void operator()(E& e) { e = static_cast<E>(Byte()); }
   template <typename T>
   void operator()(std::optional<T>& o) {
     bool has = false;
@@ -165,9 +161,12 @@ bool DecodeHeld(absl::string_view bytes, Mutation* mutation) {
   if (bytes.empty()) return false;
   const absl::string_view rest = bytes.substr(1);
   switch (static_cast<HeldKind>(bytes[0])) {
-    case HeldKind::kObject: return Read<ObjectRecord>(rest, mutation);
-    case HeldKind::kEdge: return Read<EdgeRecord>(rest, mutation);
-    case HeldKind::kLog: return Read<LogRecord>(rest, mutation);
+    case HeldKind::kObject:
+      return Read<ObjectRecord>(rest, mutation);
+    case HeldKind::kEdge:
+      return Read<EdgeRecord>(rest, mutation);
+    case HeldKind::kLog:
+      return Read<LogRecord>(rest, mutation);
   }
   return false;
 }

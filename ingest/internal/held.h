@@ -10,8 +10,8 @@
 
 namespace kg::ingest {
 
-// Records that wait for a time, in the order they came: encoded in memory up to a bound, beyond it in
-// an anonymous temporary file. They are redacted by then. Not thread-safe.
+// Records that wait for a time, in the order they came: encoded in memory up to a bound, beyond it
+// in an anonymous temporary file. They are redacted by then. Not thread-safe.
 class HeldRecords {
  public:
   explicit HeldRecords(uint64_t memory_bytes) : memory_bytes_(memory_bytes) {}

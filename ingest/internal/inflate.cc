@@ -40,8 +40,8 @@ absl::Status Inflater::HandOn(absl::string_view data, const Output& out) {
   bytes_out_ += data.size();
   if (codec_ != Codec::kPlain) {
     if (bytes_out_ > limits_.inflated_bytes) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("inflates to more than ", limits_.inflated_bytes, " bytes; split the input"));
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "inflates to more than ", limits_.inflated_bytes, " bytes; split the input"));
     }
     if (bytes_out_ > kRatioGraceBytes && bytes_out_ / limits_.inflate_ratio > bytes_in_) {
       return absl::ResourceExhaustedError(
@@ -80,10 +80,14 @@ absl::Status Inflater::Decide(absl::string_view chunk, const Output& out) {
 absl::Status Inflater::Feed(absl::string_view chunk, const Output& out) {
   bytes_in_ += chunk.size();
   switch (codec_) {
-    case Codec::kUnknown: return Decide(chunk, out);
-    case Codec::kPlain: return HandOn(chunk, out);
-    case Codec::kGzip: return FeedGzip(chunk, out);
-    case Codec::kZstd: return FeedZstd(chunk, out);
+    case Codec::kUnknown:
+      return Decide(chunk, out);
+    case Codec::kPlain:
+      return HandOn(chunk, out);
+    case Codec::kGzip:
+      return FeedGzip(chunk, out);
+    case Codec::kZstd:
+      return FeedZstd(chunk, out);
   }
   return absl::OkStatus();
 }

@@ -33,29 +33,41 @@ std::optional<int64_t> Int(const json::object& object, absl::string_view key) {
 
 std::string ScalarText(const json::value& value) {
   switch (value.kind()) {
-    case json::kind::string: return Text(View(value.get_string()));
-    case json::kind::bool_: return value.get_bool() ? "true" : "false";
-    case json::kind::int64: return absl::StrCat(value.get_int64());
-    case json::kind::uint64: return absl::StrCat(value.get_uint64());
+    case json::kind::string:
+      return Text(View(value.get_string()));
+    case json::kind::bool_:
+      return value.get_bool() ? "true" : "false";
+    case json::kind::int64:
+      return absl::StrCat(value.get_int64());
+    case json::kind::uint64:
+      return absl::StrCat(value.get_uint64());
     case json::kind::double_: {
       char text[40];
       const auto end = std::to_chars(text, text + sizeof(text), value.get_double());
       return std::string(text, end.ptr);
     }
-    case json::kind::null: return "null";
-    case json::kind::array: return "[]";
-    case json::kind::object: return "{}";
+    case json::kind::null:
+      return "null";
+    case json::kind::array:
+      return "[]";
+    case json::kind::object:
+      return "{}";
   }
   return "";
 }
 
 TimeReading Time(const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null: return {};
-    case json::kind::string: return ParseTime(View(value.get_string()));
-    case json::kind::int64: return ParseEpoch(value.get_int64());
-    case json::kind::double_: return ParseEpoch(value.get_double());
-    default: return {TimeReading::Kind::kBad, {}};
+    case json::kind::null:
+      return {};
+    case json::kind::string:
+      return ParseTime(View(value.get_string()));
+    case json::kind::int64:
+      return ParseEpoch(value.get_int64());
+    case json::kind::double_:
+      return ParseEpoch(value.get_double());
+    default:
+      return {TimeReading::Kind::kBad, {}};
   }
 }
 

@@ -13,9 +13,15 @@ namespace kg::ingest {
 
 namespace json = boost::json;
 
-inline absl::string_view View(const json::string& s) { return {s.data(), s.size()}; }
-inline absl::string_view View(json::string_view s) { return {s.data(), s.size()}; }
-inline json::string_view JsonView(absl::string_view s) { return {s.data(), s.size()}; }
+inline absl::string_view View(const json::string& s) {
+  return {s.data(), s.size()};
+}
+inline absl::string_view View(json::string_view s) {
+  return {s.data(), s.size()};
+}
+inline json::string_view JsonView(absl::string_view s) {
+  return {s.data(), s.size()};
+}
 
 inline const json::value* Find(const json::object& object, absl::string_view key) {
   return object.if_contains(JsonView(key));

@@ -9,7 +9,7 @@
 namespace kg::ingest {
 namespace {
 
-constexpr size_t kHeadBytes = 4096;          // kept of what is too large
+constexpr size_t kHeadBytes = 4096;  // kept of what is too large
 constexpr size_t kCompactBytes = 1u << 20;
 constexpr size_t kListHeadBytes = 64u << 10;
 
@@ -141,10 +141,18 @@ absl::Status JsonSplitter::ScanInside(bool* wait) {
   for (; pos_ < size; ++pos_) {
     const char c = buffer_[pos_];
     switch (c) {
-      case ' ': case '\t': case '\r': continue;
-      case '\n': return TakeNewline(wait);
-      case '{': case '[': return Open(c);
-      case '}': case ']': return Close(c);
+      case ' ':
+      case '\t':
+      case '\r':
+        continue;
+      case '\n':
+        return TakeNewline(wait);
+      case '{':
+      case '[':
+        return Open(c);
+      case '}':
+      case ']':
+        return Close(c);
       case '"':
         if (Streaming() && !InUnit() && depth_ == ElementDepth()) Begin(pos_);
         in_string_ = true;

@@ -10,10 +10,10 @@
 
 namespace kg::ingest {
 
-// Cuts a stream of JSON into documents: concatenated, one per line, or the elements of one huge list
-// (a top-level array, or `items` of a Kubernetes list), without parsing values and holding no more
-// than one document or element. A broken document ends where the next line begins one. Lines between
-// documents come out as text. Not thread-safe.
+// Cuts a stream of JSON into documents: concatenated, one per line, or the elements of one huge
+// list (a top-level array, or `items` of a Kubernetes list), without parsing values and holding no
+// more than one document or element. A broken document ends where the next line begins one. Lines
+// between documents come out as text. Not thread-safe.
 class JsonSplitter {
  public:
   JsonSplitter(const Limits& limits, PieceHandler handler)
@@ -53,9 +53,9 @@ class JsonSplitter {
   const Limits limits_;
   const PieceHandler handler_;
   std::string buffer_;
-  uint64_t base_ = 0;      // stream offset of buffer_[0]
-  size_t pos_ = 0;         // next byte to look at
-  size_t unit_ = kNone;    // where the document or element in progress begins
+  uint64_t base_ = 0;    // stream offset of buffer_[0]
+  size_t pos_ = 0;       // next byte to look at
+  size_t unit_ = kNone;  // where the document or element in progress begins
   uint64_t unit_line_ = 1, unit_offset_ = 0, unit_dropped_ = 0;
   bool overflow_ = false;  // the unit is too large: only its start is kept, in unit_head_
   std::string unit_head_;
@@ -63,11 +63,11 @@ class JsonSplitter {
   bool in_string_ = false, finished_ = false, text_mode_ = false, resynced_ = false;
   bool one_line_ = false;  // the last document stood on one line
   size_t depth_ = 0;
-  char last_ = '\0';       // last significant character outside strings
+  char last_ = '\0';  // last significant character outside strings
   size_t string_begin_ = 0;
   std::string depth1_string_, key_;
   bool list_keys_only_ = true;
-  std::string head_;       // of the list whose elements are being cut out
+  std::string head_;  // of the list whose elements are being cut out
   size_t head_from_ = kNone;
   uint64_t line_ = 1, number_ = 0;
 };

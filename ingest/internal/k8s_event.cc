@@ -15,8 +15,10 @@ constexpr absl::string_view kCombined = "(combined from similar events): ";
 // The container of "spec.containers{app}".
 std::string ContainerOf(absl::string_view field_path) {
   const size_t open = field_path.find('{'), close = field_path.rfind('}');
-  if (open == absl::string_view::npos || close == absl::string_view::npos || close < open) return "";
-  if (!absl::StrContains(absl::AsciiStrToLower(field_path.substr(0, open)), "containers")) return "";
+  if (open == absl::string_view::npos || close == absl::string_view::npos || close < open)
+    return "";
+  if (!absl::StrContains(absl::AsciiStrToLower(field_path.substr(0, open)), "containers"))
+    return "";
   return Text(field_path.substr(open + 1, close - open - 1));
 }
 
@@ -37,8 +39,8 @@ bool ReadTimes(const json::object& event, const json::object& metadata, Context&
                   &times->old_last) &&
          ReadTime(metadata, "creationTimestamp", "metadata.creationTimestamp", ctx,
                   &times->created) &&
-         (series == nullptr || ReadTime(*series, "lastObservedTime", "series.lastObservedTime", ctx,
-                                        &times->observed));
+         (series == nullptr ||
+          ReadTime(*series, "lastObservedTime", "series.lastObservedTime", ctx, &times->observed));
 }
 
 // Sets first and last; false when the event names no time at all.
@@ -110,7 +112,8 @@ void SetIds(const json::object& event, const json::object& metadata, Context& ct
 bool IsEventShape(const json::object& object) {
   const json::object* about = FindObject(object, "involvedObject");
   if (about == nullptr) about = FindObject(object, "regarding");
-  return about != nullptr && (Has(object, "reason") || Has(object, "message") || Has(object, "note"));
+  return about != nullptr &&
+         (Has(object, "reason") || Has(object, "message") || Has(object, "note"));
 }
 
 void DecodeEvent(const json::object& event, Context& ctx) {
@@ -121,7 +124,8 @@ void DecodeEvent(const json::object& event, Context& ctx) {
   const json::object* about = FindObject(event, "involvedObject");
   if (about == nullptr) about = FindObject(event, "regarding");
   if (about == nullptr) {
-    ctx.Reject("involvedObject (or regarding) is missing or no object; an event is about something");
+    ctx.Reject(
+        "involvedObject (or regarding) is missing or no object; an event is about something");
     return;
   }
   EventRecord record;
@@ -147,8 +151,10 @@ void DecodeEvent(const json::object& event, Context& ctx) {
   EventTimes times;
   if (!ReadTimes(event, *metadata, ctx, &times)) return;
   if (!DateEvent(times, ctx, &record)) {
-    ctx.Reject("the event names no time; one of firstTimestamp, eventTime or "
-               "metadata.creationTimestamp is needed", record.scope);
+    ctx.Reject(
+        "the event names no time; one of firstTimestamp, eventTime or "
+        "metadata.creationTimestamp is needed",
+        record.scope);
     return;
   }
   SetIds(event, *metadata, ctx, &record);

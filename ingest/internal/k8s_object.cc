@@ -14,11 +14,16 @@ namespace {
 // Members that hold a time at which the cluster did something. Times of plans (notAfter,
 // nextScheduleTime) are none.
 constexpr std::array<absl::string_view, 20> kTimeMembers = {
-    "creationTimestamp",  "time",              "lastTransitionTime", "lastUpdateTime",
-    "lastProbeTime",      "lastHeartbeatTime", "startedAt",          "finishedAt",
-    "startTime",          "completionTime",    "lastScheduleTime",   "lastSuccessfulTime",
-    "renewTime",          "acquireTime",       "firstTimestamp",     "lastTimestamp",
-    "eventTime",          "lastObservedTime",  "lastScaleTime",      "detectedAt"};
+    "creationTimestamp",  "time",
+    "lastTransitionTime", "lastUpdateTime",
+    "lastProbeTime",      "lastHeartbeatTime",
+    "startedAt",          "finishedAt",
+    "startTime",          "completionTime",
+    "lastScheduleTime",   "lastSuccessfulTime",
+    "renewTime",          "acquireTime",
+    "firstTimestamp",     "lastTimestamp",
+    "eventTime",          "lastObservedTime",
+    "lastScaleTime",      "detectedAt"};
 
 bool IsTimeMember(absl::string_view name) {
   return std::find(kTimeMembers.begin(), kTimeMembers.end(), name) != kTimeMembers.end();

@@ -19,8 +19,8 @@ bool IsLogEnd(absl::string_view line);
 // One line of text: "[pod/NAME/CONTAINER] TIME line", with either part left out.
 void DecodeLogLine(absl::string_view line, const LogSource& source, Context& ctx);
 
-// The way of every log line: filtered, redacted, named, handed on. `at` empty: undated. `sent_time` is
-// the time as it was written, which ids are computed from.
+// The way of every log line: filtered, redacted, named, handed on. `at` empty: undated. `sent_time`
+// is the time as it was written, which ids are computed from.
 void EmitLog(LogRecord record, absl::string_view raw_line, std::optional<Timestamp> at,
              absl::string_view sent_time, Context& ctx);
 

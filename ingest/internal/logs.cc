@@ -21,7 +21,8 @@ std::string SeverityOfLevel(absl::string_view level) {
   if (upper == "INFO" || upper == "NOTICE") return "INFO";
   if (upper == "WARN" || upper == "WARNING") return "WARNING";
   if (upper == "ERROR" || upper == "ERR" || upper == "CRITICAL" || upper == "CRIT") return "ERROR";
-  if (upper == "FATAL" || upper == "PANIC" || upper == "EMERGENCY" || upper == "ALERT") return "FATAL";
+  if (upper == "FATAL" || upper == "PANIC" || upper == "EMERGENCY" || upper == "ALERT")
+    return "FATAL";
   return "";
 }
 
@@ -42,11 +43,16 @@ std::string KlogSeverity(absl::string_view line) {
     if (!absl::ascii_isdigit(line[i])) return "";
   }
   switch (line[0]) {
-    case 'I': return "INFO";
-    case 'W': return "WARNING";
-    case 'E': return "ERROR";
-    case 'F': return "FATAL";
-    default: return "";
+    case 'I':
+      return "INFO";
+    case 'W':
+      return "WARNING";
+    case 'E':
+      return "ERROR";
+    case 'F':
+      return "FATAL";
+    default:
+      return "";
   }
 }
 
@@ -56,15 +62,16 @@ std::string WordSeverity(absl::string_view line) {
   for (absl::string_view word : absl::StrSplit(line.substr(0, 128), ' ')) {
     const bool marked = word.find_first_of(":[]|=") != absl::string_view::npos;
     if (absl::StartsWith(word, "level=")) word.remove_prefix(6);
-    while (!word.empty() && absl::string_view("[]():|\"").find(word.back()) != absl::string_view::npos) {
+    while (!word.empty() &&
+           absl::string_view("[]():|\"").find(word.back()) != absl::string_view::npos) {
       word.remove_suffix(1);
     }
-    while (!word.empty() && absl::string_view("[(|\"").find(word.front()) != absl::string_view::npos) {
+    while (!word.empty() &&
+           absl::string_view("[(|\"").find(word.front()) != absl::string_view::npos) {
       word.remove_prefix(1);
     }
-    const bool upper = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
-      return absl::ascii_isupper(c);
-    });
+    const bool upper = !word.empty() && std::all_of(word.begin(), word.end(),
+                                                    [](char c) { return absl::ascii_isupper(c); });
     if (marked || upper || words == 0) {
       std::string severity = SeverityOfLevel(word);
       if (!severity.empty() && (marked || upper)) return severity;
@@ -139,9 +146,8 @@ void EmitLog(LogRecord record, absl::string_view raw_line, std::optional<Timesta
   }
   if (record.event_id.empty() && ctx.origin.key) {
     const std::string time = !sent_time.empty() ? Text(sent_time) : at ? FormatTime(*at) : "";
-    const std::string reason =
-        rules == nullptr ? absl::StrCat("LOG_", record.severity)
-                         : rules->ClassifyLog(record.severity, line).reason;
+    const std::string reason = rules == nullptr ? absl::StrCat("LOG_", record.severity)
+                                                : rules->ClassifyLog(record.severity, line).reason;
     record.event_id = FallbackLogId(*ctx.origin.key, time, reason, line);
   }
   record.line = ctx.Prose(line);
@@ -153,14 +159,16 @@ void EmitLog(LogRecord record, absl::string_view raw_line, std::optional<Timesta
 void DecodeLog(const json::object& v, Context& ctx) {
   ctx.Took("log record");
   LogRecord record;
-  record.scope = ctx.Scope(Str(v, "client_id"), Str(v, Has(v, "cluster") ? "cluster" : "cluster_name"));
+  record.scope =
+      ctx.Scope(Str(v, "client_id"), Str(v, Has(v, "cluster") ? "cluster" : "cluster_name"));
   record.subject = PodOf(v, &record.container);
   if (record.subject.uid.empty() && LooksLikeUid(ctx.origin.raw_key)) {
     record.subject.uid = ctx.origin.raw_key;
   }
   if (record.subject.name.empty() && record.subject.uid.empty()) {
-    ctx.Reject("the log record names no pod; subject.name, pod_name or kubernetes.pod_uid is needed",
-               record.scope);
+    ctx.Reject(
+        "the log record names no pod; subject.name, pod_name or kubernetes.pod_uid is needed",
+        record.scope);
     return;
   }
   std::optional<Timestamp> at;
@@ -195,7 +203,9 @@ bool IsLogStart(absl::string_view line, LogSource* source) {
   return true;
 }
 
-bool IsLogEnd(absl::string_view line) { return absl::StartsWith(line, "==== END logs for "); }
+bool IsLogEnd(absl::string_view line) {
+  return absl::StartsWith(line, "==== END logs for ");
+}
 
 void DecodeLogLine(absl::string_view line, const LogSource& source, Context& ctx) {
   if (line.size() > ctx.limits().document_bytes) return ctx.Reject("the line is too long");
@@ -222,8 +232,9 @@ void DecodeLogLine(absl::string_view line, const LogSource& source, Context& ctx
     return;
   }
   if (record.subject.ns.empty()) {
-    ctx.Reject("the log names no namespace; name it with -n, or load the folder of "
-               "kubectl cluster-info dump");
+    ctx.Reject(
+        "the log names no namespace; name it with -n, or load the folder of "
+        "kubectl cluster-info dump");
     return;
   }
   absl::string_view rest = line;

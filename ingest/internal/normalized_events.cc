@@ -13,8 +13,8 @@ namespace kg::ingest {
 namespace {
 
 bool IsNormalizerShape(const json::object& v) {
-  return Has(v, "event_type_abstract") || Has(v, "raw_event_id") || Has(v, "involved_object_kind") ||
-         absl::StartsWith(Str(v, "event_id"), "evt-");
+  return Has(v, "event_type_abstract") || Has(v, "raw_event_id") ||
+         Has(v, "involved_object_kind") || absl::StartsWith(Str(v, "event_id"), "evt-");
 }
 
 // The flat record of the Python normalizer.
@@ -78,7 +78,8 @@ void SetIds(const json::object& v, Context& ctx, EventRecord* record) {
 void DecodeEventShape(const json::object& v, Context& ctx) {
   ctx.Took("normalized event");
   EventRecord record;
-  record.scope = ctx.Scope(Str(v, "client_id"), Str(v, Has(v, "cluster") ? "cluster" : "cluster_name"));
+  record.scope =
+      ctx.Scope(Str(v, "client_id"), Str(v, Has(v, "cluster") ? "cluster" : "cluster_name"));
   record.etype = Has(v, "etype") ? Text(v, "etype") : std::string("k8s.event");
   const json::object* subject = FindObject(v, "subject");
   const json::object* about = FindObject(v, "involvedObject");
@@ -110,10 +111,12 @@ void DecodeEventShape(const json::object& v, Context& ctx) {
   record.reason = Text(v, "reason");
   if (record.reason.empty()) record.reason = Text(v, "event_type_abstract");
   if (record.reason.empty()) record.reason = "Unknown";
-  record.message = ctx.Prose(absl::StripPrefix(Str(v, "message"), "(combined from similar events): "));
+  record.message =
+      ctx.Prose(absl::StripPrefix(Str(v, "message"), "(combined from similar events): "));
   record.severity = absl::AsciiStrToUpper(Text(v, "severity"));
   record.type = Text(v, "type");
-  if (const json::object* source = FindObject(v, "source")) record.emitter = Text(*source, "component");
+  if (const json::object* source = FindObject(v, "source"))
+    record.emitter = Text(*source, "component");
   record.count = std::max<int64_t>(1, Int(v, "count").value_or(1));
   if (!ReadEventTimes(v, ctx, &record)) return;
   SetIds(v, ctx, &record);

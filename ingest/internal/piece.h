@@ -22,10 +22,10 @@ struct Piece {
   absl::string_view text;
   absl::string_view head;
   uint64_t size_bytes = 0;
-  uint64_t line = 1;      // of its first byte, from 1
-  uint64_t offset = 0;    // of its first byte in the (inflated) stream
-  uint64_t number = 0;    // of the document or element, from 1
-  std::string reason;     // of kBroken
+  uint64_t line = 1;    // of its first byte, from 1
+  uint64_t offset = 0;  // of its first byte in the (inflated) stream
+  uint64_t number = 0;  // of the document or element, from 1
+  std::string reason;   // of kBroken
 };
 
 using PieceHandler = std::function<absl::Status(const Piece&)>;

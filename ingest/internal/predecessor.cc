@@ -11,7 +11,9 @@
 namespace kg::ingest {
 namespace {
 
-bool IsDelete(const json::object& value) { return absl::EqualsIgnoreCase(Str(value, "op"), "DELETE"); }
+bool IsDelete(const json::object& value) {
+  return absl::EqualsIgnoreCase(Str(value, "op"), "DELETE");
+}
 
 // Emits with the record's own time, else by the rules for undated ones.
 template <typename Record>
@@ -35,8 +37,8 @@ class SummaryFields {
   void PutValue(std::string path, const json::value* value) {
     if (value == nullptr || value->is_null() || value->is_structured()) return;
     if (value->is_string()) return Put(std::move(path), View(value->get_string()));
-    fields_.push_back({Text(path), ScalarText(*value),
-                       value->is_bool() ? FieldKind::kBool : FieldKind::kNumber});
+    fields_.push_back(
+        {Text(path), ScalarText(*value), value->is_bool() ? FieldKind::kBool : FieldKind::kNumber});
   }
   void PutMap(const std::string& base, const json::object* map) {
     if (map == nullptr) return;
@@ -219,7 +221,8 @@ void DecodeResourceState(const json::object& value, Context& ctx) {
   const json::object* labels = FindObject(value, "labels");
   if (labels != nullptr && labels->size() > ctx.limits().labels_per_object) {
     ctx.Reject(absl::StrCat("labels has ", labels->size(), " entries, at most ",
-                            ctx.limits().labels_per_object, " are taken"), record.scope);
+                            ctx.limits().labels_per_object, " are taken"),
+               record.scope);
     return;
   }
   PutSummary(value, record.ref.kind, ctx, &record.fields);
@@ -308,22 +311,26 @@ void DecodeCommand(const json::object& value, Context& ctx) {
 }
 
 void DecodeTombstone(Context& ctx) {
-  if (!ctx.origin.key || ctx.origin.raw_key.empty()) return ctx.Ignore("record without key and value");
+  if (!ctx.origin.key || ctx.origin.raw_key.empty())
+    return ctx.Ignore("record without key and value");
   const ScopeName scope = ctx.Scope("", "");
   const std::string raw = Text(ctx.origin.raw_key);
   TopicKind topic = ctx.origin.topic;
   if (topic == TopicKind::kUnknown && absl::StartsWith(raw, "edge:")) topic = TopicKind::kTopology;
   switch (topic) {
-    case TopicKind::kTopology: return TopologyTombstone(ctx);
+    case TopicKind::kTopology:
+      return TopologyTombstone(ctx);
     case TopicKind::kPromTargets:
       return EmitBareDelete(PrometheusRef("PromTarget", raw), scope, std::nullopt, ctx);
     case TopicKind::kPromRules:
       return EmitBareDelete(PrometheusRef("PromRule", raw), scope, std::nullopt, ctx);
-    case TopicKind::kResource: break;
+    case TopicKind::kResource:
+      break;
     case TopicKind::kUnknown:
       if (raw.find(':') != std::string::npos) break;
       return ctx.Ignore("tombstone of an unknown topic");
-    default: return ctx.Ignore("tombstone of a topic without state");
+    default:
+      return ctx.Ignore("tombstone of a topic without state");
   }
   ObjectRef ref;
   if (!ReadResourceKey(raw, &ref)) {

@@ -19,21 +19,34 @@ bool IsEnvelope(const json::object& object) {
           (Has(object, "key") && (Has(object, "offset") || object.size() <= 3)));
 }
 
-bool IsOp(const json::object& object) { return !Str(object, "op").empty(); }
+bool IsOp(const json::object& object) {
+  return !Str(object, "op").empty();
+}
 
 void DecodeByTopic(const json::object& value, Context& ctx) {
   switch (ctx.origin.topic) {
-    case TopicKind::kResource: return DecodeResourceState(value, ctx);
-    case TopicKind::kTopology: return DecodeTopology(value, ctx);
-    case TopicKind::kEvents: return DecodeNormalizedEvent(value, ctx);
-    case TopicKind::kLogs: return DecodeLog(value, ctx);
-    case TopicKind::kPromTargets: return DecodePromTarget(value, ctx);
-    case TopicKind::kPromRules: return DecodePromRule(value, ctx);
-    case TopicKind::kCommands: return DecodeCommand(value, ctx);
-    case TopicKind::kRegistry: return ctx.Ignore("cluster registry record");
-    case TopicKind::kHeartbeat: return ctx.Ignore("heartbeat");
-    case TopicKind::kDeadLetters: return ctx.Ignore("predecessor's dead letter");
-    case TopicKind::kUnknown: break;
+    case TopicKind::kResource:
+      return DecodeResourceState(value, ctx);
+    case TopicKind::kTopology:
+      return DecodeTopology(value, ctx);
+    case TopicKind::kEvents:
+      return DecodeNormalizedEvent(value, ctx);
+    case TopicKind::kLogs:
+      return DecodeLog(value, ctx);
+    case TopicKind::kPromTargets:
+      return DecodePromTarget(value, ctx);
+    case TopicKind::kPromRules:
+      return DecodePromRule(value, ctx);
+    case TopicKind::kCommands:
+      return DecodeCommand(value, ctx);
+    case TopicKind::kRegistry:
+      return ctx.Ignore("cluster registry record");
+    case TopicKind::kHeartbeat:
+      return ctx.Ignore("heartbeat");
+    case TopicKind::kDeadLetters:
+      return ctx.Ignore("predecessor's dead letter");
+    case TopicKind::kUnknown:
+      break;
   }
 }
 

@@ -34,7 +34,9 @@ bool IsKubectlTable(absl::string_view line) {
          absl::StartsWith(line, "LAST SEEN");
 }
 
-Sniffed None(const char* hint) { return {Syntax::kNone, hint}; }
+Sniffed None(const char* hint) {
+  return {Syntax::kNone, hint};
+}
 
 }  // namespace
 
@@ -51,7 +53,8 @@ Sniffed Sniff(absl::string_view head, bool all) {
       LeadingTime(line, &rest)) {
     return {Syntax::kLogs, ""};
   }
-  if (start[0] == '{' && absl::StartsWith(absl::StripLeadingAsciiWhitespace(start.substr(1)), "{")) {
+  if (start[0] == '{' &&
+      absl::StartsWith(absl::StripLeadingAsciiWhitespace(start.substr(1)), "{")) {
     return None("a template ({{ … }}); render it first, e.g. with helm template");
   }
   if (start[0] == '{' || start[0] == '[' || start[0] == '\x1e' || line.empty()) {
@@ -73,14 +76,16 @@ Sniffed Sniff(absl::string_view head, bool all) {
     if (absl::StrContains(head, "kind: Config\n") && absl::StrContains(head, "clusters:")) {
       return None("a kubeconfig; it holds credentials and no state, and was not read");
     }
-    if (absl::StrContains(head, "\nappVersion:") || absl::StrContains(head, "apiVersion: v2\nname:")) {
+    if (absl::StrContains(head, "\nappVersion:") ||
+        absl::StrContains(head, "apiVersion: v2\nname:")) {
       return None("a Helm chart's description; load what helm template or kubectl get prints");
     }
     return {Syntax::kYaml, ""};
   }
   if (line[0] == '"') return {Syntax::kJson, ""};
-  return None("text of no known form; expected JSON, YAML or the output of "
-              "kubectl logs --prefix --timestamps");
+  return None(
+      "text of no known form; expected JSON, YAML or the output of "
+      "kubectl logs --prefix --timestamps");
 }
 
 }  // namespace kg::ingest

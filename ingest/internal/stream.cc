@@ -110,8 +110,7 @@ absl::Status Stream::TakePlain(absl::string_view data) {
 
 absl::Status Stream::Start(bool all) {
   started_ = true;
-  const std::string& format =
-      options_.format.empty() ? set_.options().format : options_.format;
+  const std::string& format = options_.format.empty() ? set_.options().format : options_.format;
   Sniffed sniffed = Sniff(absl::string_view(head_).substr(0, kSniffBytes), all);
   if (format == "json") sniffed = {Syntax::kJson, ""};
   if (format == "yaml") sniffed = {Syntax::kYaml, ""};
@@ -148,9 +147,15 @@ absl::Status Stream::Split(absl::string_view data) {
 absl::Status Stream::TakePiece(const Piece& piece) {
   switch (piece.kind) {
     case Piece::Kind::kDocument:
-    case Piece::Kind::kItem: TakeDocument(piece); break;
-    case Piece::Kind::kListEnd: TakeListEnd(piece); break;
-    case Piece::Kind::kText: TakeTextLine(piece); break;
+    case Piece::Kind::kItem:
+      TakeDocument(piece);
+      break;
+    case Piece::Kind::kListEnd:
+      TakeListEnd(piece);
+      break;
+    case Piece::Kind::kText:
+      TakeTextLine(piece);
+      break;
     case Piece::Kind::kBroken:
       set_.DeadLetterFor(piece, options_.source_name, piece.reason, {});
       break;

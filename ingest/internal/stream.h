@@ -50,10 +50,10 @@ class Stream : public StreamDecoder {
   std::unique_ptr<JsonSplitter> json_;
   std::unique_ptr<YamlSplitter> yaml_;
   std::optional<Timestamp> running_;
-  Origin base_;                 // of every record of this stream
+  Origin base_;  // of every record of this stream
   LogSource log_source_;
   bool in_log_section_ = false;
-  std::string list_head_;       // as last parsed
+  std::string list_head_;  // as last parsed
   Origin list_origin_;
   struct Waiting {
     std::string text;

@@ -10,11 +10,15 @@ namespace kg::ingest {
 namespace {
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
-constexpr int64_t kMinSeconds = 631'152'000;     // 1990-01-01
-constexpr int64_t kMaxSeconds = 7'258'118'400;   // 2200-01-01
+constexpr int64_t kMinSeconds = 631'152'000;    // 1990-01-01
+constexpr int64_t kMaxSeconds = 7'258'118'400;  // 2200-01-01
 
-TimeReading Bad() { return {TimeReading::Kind::kBad, {}}; }
-TimeReading Absent() { return {}; }
+TimeReading Bad() {
+  return {TimeReading::Kind::kBad, {}};
+}
+TimeReading Absent() {
+  return {};
+}
 
 TimeReading FromWallMicros(int64_t us) {
   if (us == 0) return Absent();
@@ -96,9 +100,8 @@ TimeReading ParseRfc3339(absl::string_view s) {
   if (year == 1) return Absent();
   const int64_t days = DayNumber(year, month, day);
   if (days == kNoDay) return Bad();
-  return FromWallMicros((days * 86400 + hour * 3600 + minute * 60 + second - offset) *
-                            kMicrosPerSecond +
-                        micros);
+  return FromWallMicros(
+      (days * 86400 + hour * 3600 + minute * 60 + second - offset) * kMicrosPerSecond + micros);
 }
 
 }  // namespace
@@ -144,10 +147,10 @@ std::string FormatTime(Timestamp t) {
   const auto days = std::chrono::floor<std::chrono::days>(t);
   const std::chrono::year_month_day date{days};
   const int64_t of_day = (seconds - days).count();
-  std::string text = absl::StrFormat(
-      "%04d-%02d-%02dT%02d:%02d:%02d", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), of_day / 3600,
-      of_day / 60 % 60, of_day % 60);
+  std::string text =
+      absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02d", static_cast<int>(date.year()),
+                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                      of_day / 3600, of_day / 60 % 60, of_day % 60);
   const int64_t micros = (t - seconds).count();
   if (micros != 0) {
     std::string fraction = absl::StrFormat(".%06d", micros);

@@ -60,7 +60,8 @@ bool ParseFloat(absl::string_view text, double* value) {
   const bool plausible = std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isdigit(c) || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
   });
-  const bool digit = std::any_of(text.begin(), text.end(), [](char c) { return absl::ascii_isdigit(c); });
+  const bool digit =
+      std::any_of(text.begin(), text.end(), [](char c) { return absl::ascii_isdigit(c); });
   return plausible && digit && text.find_first_of(".eE") != absl::string_view::npos &&
          absl::ascii_tolower(text[0]) != 'e' && absl::SimpleAtod(text, value);
 }
@@ -122,14 +123,21 @@ class Builder {
     switch (event.type) {
       case YAML_ALIAS_EVENT:
         return At(event.start_mark, "aliases are not expanded; print it with kubectl -o yaml");
-      case YAML_SCALAR_EVENT: return TakeScalar(event);
-      case YAML_SEQUENCE_START_EVENT: return Push(event.start_mark, json::array(storage_));
-      case YAML_MAPPING_START_EVENT: return Push(event.start_mark, json::object(storage_));
+      case YAML_SCALAR_EVENT:
+        return TakeScalar(event);
+      case YAML_SEQUENCE_START_EVENT:
+        return Push(event.start_mark, json::array(storage_));
+      case YAML_MAPPING_START_EVENT:
+        return Push(event.start_mark, json::object(storage_));
       case YAML_SEQUENCE_END_EVENT:
-      case YAML_MAPPING_END_EVENT: return Pop(event.start_mark);
+      case YAML_MAPPING_END_EVENT:
+        return Pop(event.start_mark);
       case YAML_DOCUMENT_END_EVENT:
-      case YAML_STREAM_END_EVENT: *done = true; return absl::OkStatus();
-      default: return absl::OkStatus();
+      case YAML_STREAM_END_EVENT:
+        *done = true;
+        return absl::OkStatus();
+      default:
+        return absl::OkStatus();
     }
   }
 

@@ -102,8 +102,7 @@ absl::Status YamlSplitter::TakeItemLine(absl::string_view line, bool* taken) {
     return absl::OkStatus();
   }
   const size_t indent = line.find_first_not_of(' ');
-  const bool dash = line[indent] == '-' &&
-                    (line.size() == indent + 1 || line[indent + 1] == ' ');
+  const bool dash = line[indent] == '-' && (line.size() == indent + 1 || line[indent + 1] == ' ');
   if (dash && !item_indent_known_) item_indent_ = indent, item_indent_known_ = true;
   if (dash && indent == item_indent_) {
     const absl::Status status = EndItem();

@@ -10,8 +10,8 @@
 
 namespace kg::ingest {
 
-// Cuts a stream of YAML into documents at "---", and the `items` of a Kubernetes list into elements,
-// by lines and indentation alone, holding no more than one of them. Not thread-safe.
+// Cuts a stream of YAML into documents at "---", and the `items` of a Kubernetes list into
+// elements, by lines and indentation alone, holding no more than one of them. Not thread-safe.
 class YamlSplitter {
  public:
   YamlSplitter(const Limits& limits, PieceHandler handler)
@@ -31,10 +31,10 @@ class YamlSplitter {
 
   const Limits limits_;
   const PieceHandler handler_;
-  std::string pending_;       // an incomplete line
+  std::string pending_;  // an incomplete line
   bool pending_overflow_ = false;
-  std::string unit_;          // the document or element in progress
-  std::string head_;          // of the list whose elements are being cut out
+  std::string unit_;  // the document or element in progress
+  std::string head_;  // of the list whose elements are being cut out
   bool in_items_ = false, was_list_ = false, list_keys_only_ = true, overflow_ = false;
   bool has_content_ = false;
   size_t item_indent_ = 0;

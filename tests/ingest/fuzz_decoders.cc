@@ -22,7 +22,8 @@ class CheckingSink : public Sink {
     if (const auto* object = std::get_if<ObjectRecord>(&mutation)) {
       Expect(!object->ref.kind.empty());
       Expect(!object->ref.name.empty() || !object->ref.uid.empty());
-      for (const Field& field : object->fields) Expect(IsValidUtf8(field.path) && IsValidUtf8(field.value));
+      for (const Field& field : object->fields)
+        Expect(IsValidUtf8(field.path) && IsValidUtf8(field.value));
     } else if (const auto* event = std::get_if<EventRecord>(&mutation)) {
       Expect(event->first <= event->last && event->count >= 1 && !event->event_id.empty());
     } else if (const auto* alert = std::get_if<AlertRecord>(&mutation)) {
@@ -61,9 +62,15 @@ int Run(const uint8_t* data, size_t size, const std::string& format, const std::
 
 }  // namespace
 
-int FuzzStream(const uint8_t* data, size_t size) { return Run(data, size, "", ""); }
-int FuzzYaml(const uint8_t* data, size_t size) { return Run(data, size, "yaml", ""); }
-int FuzzLogs(const uint8_t* data, size_t size) { return Run(data, size, "logs", ""); }
+int FuzzStream(const uint8_t* data, size_t size) {
+  return Run(data, size, "", "");
+}
+int FuzzYaml(const uint8_t* data, size_t size) {
+  return Run(data, size, "yaml", "");
+}
+int FuzzLogs(const uint8_t* data, size_t size) {
+  return Run(data, size, "logs", "");
+}
 
 int FuzzTopics(const uint8_t* data, size_t size) {
   static constexpr std::array<const char*, 7> kTopics = {
@@ -86,11 +93,16 @@ int FuzzRedactor(const uint8_t* data, size_t size) {
 int FuzzDecoder(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   switch (data[0] % 5) {
-    case 0: return FuzzYaml(data + 1, size - 1);
-    case 1: return FuzzLogs(data + 1, size - 1);
-    case 2: return FuzzTopics(data + 1, size - 1);
-    case 3: return FuzzRedactor(data + 1, size - 1);
-    default: return FuzzStream(data + 1, size - 1);
+    case 0:
+      return FuzzYaml(data + 1, size - 1);
+    case 1:
+      return FuzzLogs(data + 1, size - 1);
+    case 2:
+      return FuzzTopics(data + 1, size - 1);
+    case 3:
+      return FuzzRedactor(data + 1, size - 1);
+    default:
+      return FuzzStream(data + 1, size - 1);
   }
 }
 

@@ -26,34 +26,44 @@ std::string RejectedBefore(const std::string& bad, const DecodeOptions& options 
 }
 
 TEST_CASE("nested too deeply") {
-  CHECK(absl::StrContains(RejectedBefore(std::string(1000, '[') + std::string(1000, ']')), "deeper than 64"));
+  CHECK(absl::StrContains(RejectedBefore(std::string(1000, '[') + std::string(1000, ']')),
+                          "deeper than 64"));
   std::string objects;
   for (int i = 0; i < 100000; ++i) objects += "{\"a\":";
-  CHECK(absl::StrContains(RejectedBefore(objects + "1" + std::string(100000, '}')), "deeper than 64"));
+  CHECK(absl::StrContains(RejectedBefore(objects + "1" + std::string(100000, '}')),
+                          "deeper than 64"));
 }
 
 TEST_CASE("a document beyond the limit is skipped without being kept") {
   DecodeOptions options = TestOptions();
   options.limits.document_bytes = 10000;
   const std::string huge =
-      R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"k":")" + std::string(50000, 'x') + "\"}}";
+      R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"k":")" +
+      std::string(50000, 'x') + "\"}}";
   CHECK(absl::StrContains(RejectedBefore(huge, options), "larger than 10000"));
-  const Decoded list = DecodeChunked("{\"kind\":\"List\",\"items\":[" + huge + "," + kGood + "]}", 1000, options);
+  const Decoded list =
+      DecodeChunked("{\"kind\":\"List\",\"items\":[" + huge + "," + kGood + "]}", 1000, options);
   CHECK(list.One<ObjectRecord>().ref.name == "ok");
   CHECK(absl::StrContains(list.Rejected(), "larger"));
   CHECK(list.batch.dead_letters[0].size_bytes == huge.size());
-  const Decoded yaml = DecodeChunked("a: " + std::string(50000, 'x') + "\n---\napiVersion: v1\nkind: Namespace\n"
-                                     "metadata: {name: ok}\n", 1000, options);
+  const Decoded yaml = DecodeChunked("a: " + std::string(50000, 'x') +
+                                         "\n---\napiVersion: v1\nkind: Namespace\n"
+                                         "metadata: {name: ok}\n",
+                                     1000, options);
   CHECK(yaml.One<ObjectRecord>().ref.name == "ok");
   CHECK(yaml.batch.dead_letters.size() == 1);
 }
 
 TEST_CASE("a million labels") {
   std::string labels;
-  for (int i = 0; i < 1000000; ++i) absl::StrAppend(&labels, i == 0 ? "" : ",", "\"l", i, "\":\"\"");
-  CHECK(absl::StrContains(RejectedBefore(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"x","labels":{)" + labels + "}}}"),
-                          "labels"));
-  CHECK(absl::StrContains(RejectedBefore(R"({"alerts":[{"labels":{)" + labels + R"(}}],"receiver":"x"})"), "labels"));
+  for (int i = 0; i < 1000000; ++i)
+    absl::StrAppend(&labels, i == 0 ? "" : ",", "\"l", i, "\":\"\"");
+  CHECK(absl::StrContains(
+      RejectedBefore(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"x","labels":{)" +
+                     labels + "}}}"),
+      "labels"));
+  CHECK(absl::StrContains(
+      RejectedBefore(R"({"alerts":[{"labels":{)" + labels + R"(}}],"receiver":"x"})"), "labels"));
 }
 
 TEST_CASE("too many fields; values that are too long") {
@@ -61,12 +71,18 @@ TEST_CASE("too many fields; values that are too long") {
   options.limits.fields_per_object = 10;
   std::string spec;
   for (int i = 0; i < 20; ++i) absl::StrAppend(&spec, i == 0 ? "" : ",", "\"f", i, "\":1");
-  CHECK(absl::StrContains(RejectedBefore(R"({"apiVersion":"v1","kind":"X","metadata":{"name":"x"},"spec":{)" + spec + "}}", options),
-                          "21 fields, at most 10"));
+  CHECK(absl::StrContains(
+      RejectedBefore(
+          R"({"apiVersion":"v1","kind":"X","metadata":{"name":"x"},"spec":{)" + spec + "}}",
+          options),
+      "21 fields, at most 10"));
   const auto value = [](char last) {
     const std::string text = std::string(100000, 'x') + last;
-    return FieldOf(Decode(R"({"apiVersion":"v1","kind":"X","metadata":{"name":"x"},"spec":{"a":")" + text + "\"}}")
-                       .One<ObjectRecord>().fields, "spec.a");
+    return FieldOf(Decode(R"({"apiVersion":"v1","kind":"X","metadata":{"name":"x"},"spec":{"a":")" +
+                          text + "\"}}")
+                       .One<ObjectRecord>()
+                       .fields,
+                   "spec.a");
   };
   CHECK(value('a').size() < 66000);
   CHECK(value('a') != value('b'));
@@ -96,8 +112,8 @@ TEST_CASE("a YAML bomb") {
   std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c < 'k'; ++c) {
     const char before = static_cast<char>(c - 1);
-    bomb += absl::StrCat(std::string(1, c), ": &", std::string(1, c), " [*", std::string(1, before), ",*",
-                         std::string(1, before), "]\n");
+    bomb += absl::StrCat(std::string(1, c), ": &", std::string(1, c), " [*", std::string(1, before),
+                         ",*", std::string(1, before), "]\n");
   }
   CHECK(absl::StrContains(Decode(bomb).Rejected(), "aliases"));
   DecodeOptions options = TestOptions();
@@ -108,7 +124,9 @@ TEST_CASE("a YAML bomb") {
 }
 
 TEST_CASE("invalid UTF-8 is repaired wherever it goes") {
-  const Decoded d = Decode("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\xff\",\"labels\":{\"k\xfe\":\"v\xc3\"}}}");
+  const Decoded d = Decode(
+      "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\xff\",\"labels\":{"
+      "\"k\xfe\":\"v\xc3\"}}}");
   const ObjectRecord r = d.One<ObjectRecord>();
   CHECK(r.ref.name == "a\xef\xbf\xbd");
   CHECK(FieldOf(r.fields, "metadata.labels[k\xef\xbf\xbd]") == "v\xef\xbf\xbd");
@@ -117,7 +135,8 @@ TEST_CASE("invalid UTF-8 is repaired wherever it goes") {
 TEST_CASE("ten thousand mutilations of real input neither crash nor leak a secret") {
   std::vector<std::string> seeds = {Fixture("kubectl/list.json"), kGood + "\n" + kGood};
   seeds.push_back(Zstd(seeds[0]));
-  seeds.push_back("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData:\n  k: secretvalue\n");
+  seeds.push_back(
+      "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData:\n  k: secretvalue\n");
   std::mt19937 random(20251102);
   for (int round = 0; round < 10000; ++round) {
     std::string body = seeds[random() % seeds.size()];
@@ -125,10 +144,18 @@ TEST_CASE("ten thousand mutilations of real input neither crash nor leak a secre
     for (int i = 0; i < changes && !body.empty(); ++i) {
       const size_t at = random() % body.size();
       switch (random() % 4) {
-        case 0: body[at] = static_cast<char>(random()); break;
-        case 1: body.erase(at, 1 + random() % 20); break;
-        case 2: body.insert(at, 1 + random() % 3, "{}[]\",:\n \\"[random() % 10]); break;
-        default: body.resize(at); break;
+        case 0:
+          body[at] = static_cast<char>(random());
+          break;
+        case 1:
+          body.erase(at, 1 + random() % 20);
+          break;
+        case 2:
+          body.insert(at, 1 + random() % 3, "{}[]\",:\n \\"[random() % 10]);
+          break;
+        default:
+          body.resize(at);
+          break;
       }
     }
     const Decoded d = DecodeChunked(body, 1 + random() % 5000, TestOptions());
@@ -138,15 +165,24 @@ TEST_CASE("ten thousand mutilations of real input neither crash nor leak a secre
 
 TEST_CASE("the fuzz entries take mutilated seeds of every format") {
   const std::vector<std::string> seeds = {
-      std::string("\x00", 1) + "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n  metadata: {name: a}\n- 'x'\n",
-      "\x01[pod/a/b] 2025-11-02T08:15:04.1Z E1102 x\n==== START logs for container a of pod b/c ====\nx\n",
-      std::string("\x02\x00", 2) + R"({"op":"UPSERT","kind":"Pod","name":"a","status":{"phase":"x"},"at":"2025-11-02T08:15:04Z"})",
-      std::string("\x02\x01", 2) + R"({"from":"pod:a:b","to":"node:n","type":"x y","at":1762071300})",
-      std::string("\x02\x02", 2) + R"({"etype":"prom.alert","reason":"r","event_time":"2025-11-02T08:15:04Z","alerts":{"labels":{"alertname":"x"}}})",
-      std::string("\x02\x02", 2) + R"({"event_id":"evt-1","event_time":"2025-11-02T08:15:04Z","subject":{"kind":"Pod","name":"x"}})",
-      std::string("\x02\x03", 2) + R"({"message":"x","pod_name":"y","timestamp":"2025-11-02T08:15:04Z"})",
-      "\x03password=x https://a:b@c/ eyJhbGciOi.eyJhbGciOi.x 4111 1111 1111 1111 -----BEGIN X PRIVATE KEY-----",
-      "\x04" R"({"topic":"state.k8s.resource","key":"a::pod:b","payload":null}{"receiver":"x","alerts":[{"labels":{"alertname":"x"},"startsAt":"2025-11-02T08:15:04Z"}]})",
+      std::string("\x00", 1) +
+          "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n  metadata: {name: a}\n- 'x'\n",
+      "\x01[pod/a/b] 2025-11-02T08:15:04.1Z E1102 x\n==== START logs for container a of pod b/c "
+      "====\nx\n",
+      std::string("\x02\x00", 2) +
+          R"({"op":"UPSERT","kind":"Pod","name":"a","status":{"phase":"x"},"at":"2025-11-02T08:15:04Z"})",
+      std::string("\x02\x01", 2) +
+          R"({"from":"pod:a:b","to":"node:n","type":"x y","at":1762071300})",
+      std::string("\x02\x02", 2) +
+          R"({"etype":"prom.alert","reason":"r","event_time":"2025-11-02T08:15:04Z","alerts":{"labels":{"alertname":"x"}}})",
+      std::string("\x02\x02", 2) +
+          R"({"event_id":"evt-1","event_time":"2025-11-02T08:15:04Z","subject":{"kind":"Pod","name":"x"}})",
+      std::string("\x02\x03", 2) +
+          R"({"message":"x","pod_name":"y","timestamp":"2025-11-02T08:15:04Z"})",
+      "\x03password=x https://a:b@c/ eyJhbGciOi.eyJhbGciOi.x 4111 1111 1111 1111 -----BEGIN X "
+      "PRIVATE KEY-----",
+      "\x04"
+      R"({"topic":"state.k8s.resource","key":"a::pod:b","payload":null}{"receiver":"x","alerts":[{"labels":{"alertname":"x"},"startsAt":"2025-11-02T08:15:04Z"}]})",
       "\x04" + Fixture("kubectl/list.json")};
   std::mt19937 random(7);
   for (int round = 0; round < 20000; ++round) {
@@ -154,9 +190,12 @@ TEST_CASE("the fuzz entries take mutilated seeds of every format") {
     const int changes = static_cast<int>(random() % 5);
     for (int i = 0; i < changes && body.size() > 1; ++i) {
       const size_t at = 1 + random() % (body.size() - 1);
-      if (random() % 3 == 0) body[at] = static_cast<char>(random());
-      else if (random() % 2 == 0) body.erase(at, 1 + random() % 8);
-      else body.insert(at, body.substr(random() % body.size(), random() % 30));
+      if (random() % 3 == 0)
+        body[at] = static_cast<char>(random());
+      else if (random() % 2 == 0)
+        body.erase(at, 1 + random() % 8);
+      else
+        body.insert(at, body.substr(random() % body.size(), random() % 30));
     }
     REQUIRE(FuzzDecoder(reinterpret_cast<const uint8_t*>(body.data()), body.size()) == 0);
   }

@@ -7,8 +7,9 @@
 namespace kg::ingest {
 namespace {
 
-constexpr char kPod[] = R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0","namespace":"shop",)"
-                        R"("creationTimestamp":"2025-11-02T08:00:00Z"}})";
+constexpr char kPod[] =
+    R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"web-0","namespace":"shop",)"
+    R"("creationTimestamp":"2025-11-02T08:00:00Z"}})";
 
 TEST_CASE("kubectl get -o json: objects, a Secret without its values, an Event, in one List") {
   const Decoded d = Decode(Fixture("kubectl/list.json"));
@@ -44,8 +45,8 @@ TEST_CASE("kubectl get -o json: objects, a Secret without its values, an Event, 
   CHECK(event.count == 4);
   CHECK(event.first == At("2025-11-02T08:15:00Z"));
   CHECK(event.last == At("2025-11-02T08:20:00Z"));
-  CHECK(event.other_ids ==
-        std::vector<std::string>{"ccd00e9b2bc29b75f343b39f8e094390123f01ee", "evt-10bbb98958b4dfa6"});
+  CHECK(event.other_ids == std::vector<std::string>{"ccd00e9b2bc29b75f343b39f8e094390123f01ee",
+                                                    "evt-10bbb98958b4dfa6"});
 }
 
 TEST_CASE("an undated object takes the largest time of the input set, or --at, or the clock") {
@@ -66,19 +67,22 @@ TEST_CASE("an undated object takes the largest time of the input set, or --at, o
   CHECK(clock.One<ObjectRecord>().at_source == TimeSource::kWallClock);
 }
 
-
-std::string Frame(const std::string& type, const std::string& newest, const std::string& extra = "") {
-  return absl::StrCat(R"({"type":")", type, R"(","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a",)",
-                      R"("namespace":"b","uid":"u1",)", extra,
-                      R"("creationTimestamp":"2025-11-02T08:00:00Z"},"status":{"conditions":[{"type":"Ready",)",
-                      R"("status":"True","lastTransitionTime":")", newest, R"("}]}}})", "\n");
+std::string Frame(const std::string& type, const std::string& newest,
+                  const std::string& extra = "") {
+  return absl::StrCat(
+      R"({"type":")", type, R"(","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a",)",
+      R"("namespace":"b","uid":"u1",)", extra,
+      R"("creationTimestamp":"2025-11-02T08:00:00Z"},"status":{"conditions":[{"type":"Ready",)",
+      R"("status":"True","lastTransitionTime":")", newest, R"("}]}}})", "\n");
 }
 
 TEST_CASE("watch frames take the running maximum of their own times and those before") {
-  const Decoded d = Decode(Frame("ADDED", "2025-11-02T08:01:00Z") + Frame("MODIFIED", "2025-11-02T08:05:00Z") +
-                           Frame("DELETED", "2025-11-02T08:02:00Z") +
-                           R"({"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"9"}}})"
-                           "\n" R"({"type":"ERROR","object":{"kind":"Status","code":410}})");
+  const Decoded d =
+      Decode(Frame("ADDED", "2025-11-02T08:01:00Z") + Frame("MODIFIED", "2025-11-02T08:05:00Z") +
+             Frame("DELETED", "2025-11-02T08:02:00Z") +
+             R"({"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"9"}}})"
+             "\n"
+             R"({"type":"ERROR","object":{"kind":"Status","code":410}})");
   const std::vector<ObjectRecord> frames = d.All<ObjectRecord>();
   REQUIRE(frames.size() == 3);
   CHECK(frames[0].at == At("2025-11-02T08:01:00Z"));
@@ -106,7 +110,8 @@ TEST_CASE("a time in the far future dates nothing but itself") {
 }
 
 TEST_CASE("events.k8s.io/v1, and core events with their many kinds of times") {
-  const Decoded v1 = Decode(R"({"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"x","namespace":"shop",
+  const Decoded v1 = Decode(
+      R"({"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"x","namespace":"shop",
     "uid":"e7"},"eventTime":"2025-11-02T08:00:00.123456Z","deprecatedFirstTimestamp":null,"type":"Warning",
     "reason":"FailedScheduling","action":"Scheduling","note":"0/3 nodes are available","reportingController":
     "default-scheduler","regarding":{"apiVersion":"v1","kind":"Pod","namespace":"shop","name":"web-0","uid":"p1"},
@@ -121,11 +126,14 @@ TEST_CASE("events.k8s.io/v1, and core events with their many kinds of times") {
   CHECK(event.related->name == "n1");
 
   const auto decode = [](const std::string& times) {
-    return Decode(R"({"kind":"Event","metadata":{"uid":"e","creationTimestamp":"2025-11-02T08:00:30Z"},)"
-                  R"("involvedObject":{"kind":"Node","name":"n3","uid":"n3"},)" + times + "\"reason\":\"r\"}");
+    return Decode(
+        R"({"kind":"Event","metadata":{"uid":"e","creationTimestamp":"2025-11-02T08:00:30Z"},)"
+        R"("involvedObject":{"kind":"Node","name":"n3","uid":"n3"},)" +
+        times + "\"reason\":\"r\"}");
   };
   const EventRecord null_times =
-      decode(R"("firstTimestamp":null,"lastTimestamp":null,"eventTime":"2025-11-02T08:00:29Z",)").One<EventRecord>();
+      decode(R"("firstTimestamp":null,"lastTimestamp":null,"eventTime":"2025-11-02T08:00:29Z",)")
+          .One<EventRecord>();
   CHECK(null_times.first == At("2025-11-02T08:00:29Z"));
   CHECK(null_times.subject.uid.empty());
   const EventRecord zero = decode(R"("firstTimestamp":"0001-01-01T00:00:00Z",)").One<EventRecord>();
@@ -136,7 +144,8 @@ TEST_CASE("events.k8s.io/v1, and core events with their many kinds of times") {
 }
 
 TEST_CASE("kubernetes-event-exporter: an Event without kind, with the name of its cluster") {
-  const Decoded d = Decode(R"({"metadata":{"name":"x","uid":"e9","creationTimestamp":"2025-11-02T08:00:00Z"},
+  const Decoded d =
+      Decode(R"({"metadata":{"name":"x","uid":"e9","creationTimestamp":"2025-11-02T08:00:00Z"},
     "reason":"Failed","message":"m","clusterName":"eu","involvedObject":{"kind":"Pod","namespace":"shop","name":
     "web-0","uid":"p1","labels":{"app":"web"},"ownerReferences":[]},"count":2,"type":"Warning"})");
   CHECK(d.One<EventRecord>().scope.cluster == "eu");
@@ -150,10 +159,14 @@ TEST_CASE("what is missing or of another type, by whether it decides identity or
   CHECK(absl::StrContains(pod("[]").Rejected(), "metadata"));
   CHECK(absl::StrContains(pod("{}").Rejected(), "metadata.name"));
   CHECK(absl::StrContains(pod(R"({"name":5})").Rejected(), "metadata.name"));
-  CHECK(absl::StrContains(pod(R"({"name":"a","creationTimestamp":-7})").Rejected(), "metadata.creationTimestamp"));
-  CHECK(absl::StrContains(Decode(R"({"apiVersion":"v1","kind":3,"metadata":{"name":"a"}})").Rejected(), "kind"));
-  const ObjectRecord odd = pod(R"({"name":"a","labels":7,"ownerReferences":"x","managedFields":{},"generation":"3"})",
-                               R"(,"spec":null,"status":[])").One<ObjectRecord>();
+  CHECK(absl::StrContains(pod(R"({"name":"a","creationTimestamp":-7})").Rejected(),
+                          "metadata.creationTimestamp"));
+  CHECK(absl::StrContains(
+      Decode(R"({"apiVersion":"v1","kind":3,"metadata":{"name":"a"}})").Rejected(), "kind"));
+  const ObjectRecord odd =
+      pod(R"({"name":"a","labels":7,"ownerReferences":"x","managedFields":{},"generation":"3"})",
+          R"(,"spec":null,"status":[])")
+          .One<ObjectRecord>();
   CHECK(odd.generation == 3);
   CHECK(FieldOf(odd.fields, "metadata.labels") == "7");
   CHECK(FieldOf(odd.fields, "spec") == "null");
@@ -165,7 +178,8 @@ TEST_CASE("elements of lists are named by what tells them apart") {
     "byType":[{"type":"A"},{"type":"B"}],"byPort":[{"port":80},{"port":81}],
     "byTarget":[{"targetRef":{"name":"p1"}},{"targetRef":{"name":"p2"}}],
     "same":[{"name":"x","v":1},{"name":"x","v":2}],"some":[{"name":"x"},{"v":2}],"flat":["a",2],
-    "odd key":{"a/b":1},"empty":{},"none":[]}})").One<ObjectRecord>();
+    "odd key":{"a/b":1},"empty":{},"none":[]}})")
+                             .One<ObjectRecord>();
   CHECK(FieldOf(r.fields, "spec.byType[B].type") == "B");
   CHECK(FieldOf(r.fields, "spec.byPort[81].port") == "81");
   CHECK(FieldOf(r.fields, "spec.byTarget[p2].targetRef.name") == "p2");
@@ -178,7 +192,8 @@ TEST_CASE("elements of lists are named by what tells them apart") {
 }
 
 TEST_CASE("what changes without meaning is dropped") {
-  const std::string same = R"({"apiVersion":"v1","kind":"Node","metadata":{"name":"n","resourceVersion":"%","annotations":{
+  const std::string same =
+      R"({"apiVersion":"v1","kind":"Node","metadata":{"name":"n","resourceVersion":"%","annotations":{
     "kubectl.kubernetes.io/last-applied-configuration":"%","control-plane.alpha.kubernetes.io/leader":"%"}},
     "status":{"images":[{"names":["%"]}],"conditions":[{"type":"Ready","lastHeartbeatTime":"2025-11-02T08:00:0%Z"}]}})";
   std::string first = same, second = same;
@@ -191,9 +206,13 @@ TEST_CASE("ConfigMap values are hashed by key; the hosts that they name stay") {
   const auto decode = [](const std::string& url, const MacKey* key) {
     DecodeOptions options = TestOptions();
     options.mac_key = key;
-    return Decode(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","namespace":"shop"},"data":{)"
-                  R"("app.yaml":"url: )" + url + R"(\nlevel: debug","DB_HOST":"db.shop"}})", options)
-        .One<ObjectRecord>().fields;
+    return Decode(
+               R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","namespace":"shop"},"data":{)"
+               R"("app.yaml":"url: )" +
+                   url + R"(\nlevel: debug","DB_HOST":"db.shop"}})",
+               options)
+        .One<ObjectRecord>()
+        .fields;
   };
   const MacKey* key = TestOptions().mac_key;
   const std::vector<Field> a = decode("http://u:hunter2@cart.shop.svc:8080/x", key);
@@ -208,8 +227,11 @@ TEST_CASE("ConfigMap values are hashed by key; the hosts that they name stay") {
 
 TEST_CASE("a Secret's data and stringData are the same values") {
   const auto data = [](const std::string& member) {
-    return FieldOf(Decode(R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},)" + member + "}")
-                       .One<ObjectRecord>().fields, "data.k");
+    return FieldOf(
+        Decode(R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},)" + member + "}")
+            .One<ObjectRecord>()
+            .fields,
+        "data.k");
   };
   CHECK(data(R"("data":{"k":"aHVudGVyMg=="})") == data(R"("stringData":{"k":"hunter2"})"));
   CHECK(absl::StartsWith(data(R"("data":{"k":"!"})"), "mac:k1:"));
@@ -220,7 +242,8 @@ TEST_CASE("completeness: kinds present or named, once everything was read") {
   options.complete = true;
   options.complete_namespace = "shop";
   options.complete_kinds = {"Deployment.apps"};
-  const Decoded d = Decode(std::string(kPod) + R"({"kind":"ServiceList","apiVersion":"v1","items":[]})", options);
+  const Decoded d =
+      Decode(std::string(kPod) + R"({"kind":"ServiceList","apiVersion":"v1","items":[]})", options);
   const CompletenessRecord record = d.One<CompletenessRecord>();
   CHECK(record.namespaces == std::vector<std::string>{"shop"});
   CHECK(record.at == At("2025-11-02T08:00:00Z"));
@@ -241,7 +264,8 @@ TEST_CASE("completeness: kinds present or named, once everything was read") {
 TEST_CASE("undated objects beyond the memory bound wait on disk") {
   DecodeOptions options = TestOptions();
   options.limits.held_bytes = 100;
-  const Decoded d = Decode(std::string(kPod) + kPod + Frame("ADDED", "2025-11-02T08:05:00Z"), options);
+  const Decoded d =
+      Decode(std::string(kPod) + kPod + Frame("ADDED", "2025-11-02T08:05:00Z"), options);
   const std::vector<ObjectRecord> objects = d.All<ObjectRecord>();
   REQUIRE(objects.size() == 3);
   CHECK(objects[0].at_source == TimeSource::kMetadata);

@@ -112,8 +112,9 @@ TEST_CASE("times in all their spellings") {
   CHECK(text("1762071300123456") == "2025-11-02T08:15:00.123456Z");
   CHECK(text("1762071300123456789") == "2025-11-02T08:15:00.123456Z");
   CHECK(text("1762071300.25") == "2025-11-02T08:15:00.25Z");
-  for (const char* bad : {"-5", "1969-12-31T00:00:00Z", "2025-13-02T08:15:00Z", "2025-02-30T08:15:00Z",
-                          "yesterday", "9999-01-01T00:00:00Z", "2025-11-02T08:15:00", "2025-11-02"}) {
+  for (const char* bad :
+       {"-5", "1969-12-31T00:00:00Z", "2025-13-02T08:15:00Z", "2025-02-30T08:15:00Z", "yesterday",
+        "9999-01-01T00:00:00Z", "2025-11-02T08:15:00", "2025-11-02"}) {
     INFO(bad);
     CHECK(text(bad) == "bad");
   }
@@ -130,10 +131,12 @@ std::string Redacted(std::string text) {
 TEST_CASE("redaction of text, rule by rule") {
   CHECK(Redacted("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nx") ==
         "[redacted]\nx");
-  CHECK(Redacted("GET https://bob:s3cret@db.shop/x failed") == "GET https://[redacted]@db.shop/x failed");
+  CHECK(Redacted("GET https://bob:s3cret@db.shop/x failed") ==
+        "GET https://[redacted]@db.shop/x failed");
   CHECK(Redacted("amqp://u:p/a@ss@mq:5672") == "amqp://[redacted]@mq:5672");
   CHECK(Redacted("password=hunter2 user=bob") == "password=[redacted] user=bob");
-  CHECK(Redacted(R"({"password": "correct horse", "a": 1})") == R"({"password": "[redacted]", "a": 1})");
+  CHECK(Redacted(R"({"password": "correct horse", "a": 1})") ==
+        R"({"password": "[redacted]", "a": 1})");
   CHECK(Redacted(R"({\"db_password\":\"correct\"})") == R"({\"db_password\":\"[redacted]\"})");
   CHECK(Redacted("?access_token=abc&x=1") == "?access_token=[redacted]&x=1");
   CHECK(Redacted("Authorization: Bearer abcdef123456") == "Authorization: [redacted]");
@@ -147,11 +150,12 @@ TEST_CASE("redaction of text, rule by rule") {
 TEST_CASE("redaction leaves alone what failures are recognised by") {
   for (const char* text :
        {R"(MountVolume.SetUp failed for volume "db" : secret "db-creds" not found)",
-        "couldn't find key password in Secret shop/db", "container token-refresher exited with code 137",
+        "couldn't find key password in Secret shop/db",
+        "container token-refresher exited with code 137",
         "dial tcp 10.0.0.3:5432: connect: connection refused", "bearer of bad news",
-        "unexpected token: }", "password: field is required here", "order 1762071300123 took 4111 ms",
-        "https://registry.shop.svc:5000/v2/cart:1.2@sha256:abc", "key: value",
-        "Get \"https://10.0.0.1:443/api\": x509: certificate has expired"}) {
+        "unexpected token: }", "password: field is required here",
+        "order 1762071300123 took 4111 ms", "https://registry.shop.svc:5000/v2/cart:1.2@sha256:abc",
+        "key: value", "Get \"https://10.0.0.1:443/api\": x509: certificate has expired"}) {
     CHECK(Redacted(text) == text);
   }
 }
@@ -172,14 +176,18 @@ TEST_CASE("values under a secret's name keep no more than the host of a URL") {
 
 TEST_CASE("excerpts keep structure and mask values") {
   const std::string json = MaskedExcerpt(
-      R"({"kind":"Secret","data":{"k":"aHVudGVyMg=="},"n":12,"long":4111111111111111,"b":true, tail)", 512);
+      R"({"kind":"Secret","data":{"k":"aHVudGVyMg=="},"n":12,"long":4111111111111111,"b":true, tail)",
+      512);
   CHECK(json == R"({"kind":"***","data":{"k":"***"},"n":12,"long":***,"b":true, ***)");
-  const std::string yaml =
-      MaskedExcerpt("kind: Secret\nstringData:\n  a: |\n    password: hunter2\n  b: x\nhunter3\n", 512);
+  const std::string yaml = MaskedExcerpt(
+      "kind: Secret\nstringData:\n  a: |\n    password: hunter2\n  b: x\nhunter3\n", 512);
   CHECK(yaml == "kind: ***\nstringData:\n  a: ***\n***\n  b: ***\n***");
   CHECK(MaskedExcerpt("{\"a\":\"" + std::string(5000, 'x'), 512).size() <= 512);
   CHECK(IsValidUtf8(MaskedExcerpt("{\"\xff\xfe\":\"\xc3\x28\"}", 512)));
-  CHECK(RepairUtf8("a\xff" "b\xe2\x82") == "a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd");
+  CHECK(RepairUtf8("a\xff"
+                   "b\xe2\x82") ==
+        "a\xef\xbf\xbd"
+        "b\xef\xbf\xbd\xef\xbf\xbd");
 }
 
 TEST_CASE("held records come back as they were, in order, from memory and from disk") {
@@ -205,9 +213,10 @@ TEST_CASE("held records come back as they were, in order, from memory and from d
     REQUIRE(held.Add(log).ok());
     std::string seen;
     REQUIRE(held.Drain([&seen](Mutation m) {
-      seen += Dump(m);
-      return absl::OkStatus();
-    }).ok());
+                  seen += Dump(m);
+                  return absl::OkStatus();
+                })
+                .ok());
     CHECK(seen == Dump(object) + Dump(edge) + Dump(log));
     CHECK(held.count() == 0);
   }

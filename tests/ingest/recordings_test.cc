@@ -18,7 +18,8 @@ TEST_CASE("every recording in the tree decodes without a dead letter") {
     if (!fs::exists(root)) continue;
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root)) {
       const std::string name = entry.path().filename().string();
-      const bool data = name.find(".json") != std::string::npos || name.find(".yaml") != std::string::npos ||
+      const bool data = name.find(".json") != std::string::npos ||
+                        name.find(".yaml") != std::string::npos ||
                         name.find(".log") != std::string::npos;
       if (!entry.is_regular_file() || !data || name == "case.json") continue;
       DecodeOptions options = TestOptions();

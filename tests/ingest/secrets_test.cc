@@ -19,7 +19,8 @@ void CheckClean(const std::string& body, size_t at_least) {
   for (const bool cut : {false, true}) {
     // Cut short, what is left is a dead letter, with an excerpt.
     const Decoded d = Decode(cut ? body.substr(0, body.size() - 3) : body, options);
-    const std::string all = Dump(d.batch) + absl::StrCat(d.stats.notes.empty() ? "" : d.stats.notes[0]);
+    const std::string all =
+        Dump(d.batch) + absl::StrCat(d.stats.notes.empty() ? "" : d.stats.notes[0]);
     INFO(body << "\n--\n" << all);
     for (const char* planted : kPlanted) CHECK_FALSE(absl::StrContains(all, planted));
     if (!cut) CHECK(d.batch.mutations.size() + d.batch.dead_letters.size() >= at_least);
@@ -60,30 +61,68 @@ TEST_CASE("secrets in objects") {
     CheckClean(absl::StrCat(R"({"kind":"List","items":[)", object, "]}"), 1);
     CheckClean(absl::StrCat(R"({"type":"MODIFIED","object":)", object, "}"), 1);
   }
-  CheckClean("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData:\n  k: Pl4ntedS3cret\n  j: |\n    Pl4ntedS3cret\n", 1);
-  CheckClean("apiVersion: v1\nkind: Secret\nmetadata: [\nstringData:\n  k: Pl4ntedS3cret\n  j: |\n    x: Pl4ntedS3cret\n", 1);
-  CheckClean("apiVersion: v1\nkind: Config\nclusters: []\nusers:\n- user:\n    token: Pl4ntedS3cret\n", 1);
+  CheckClean(
+      "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData:\n  k: Pl4ntedS3cret\n  j: "
+      "|\n    Pl4ntedS3cret\n",
+      1);
+  CheckClean(
+      "apiVersion: v1\nkind: Secret\nmetadata: [\nstringData:\n  k: Pl4ntedS3cret\n  j: |\n    x: "
+      "Pl4ntedS3cret\n",
+      1);
+  CheckClean(
+      "apiVersion: v1\nkind: Config\nclusters: []\nusers:\n- user:\n    token: Pl4ntedS3cret\n", 1);
 }
 
 TEST_CASE("secrets in texts: events, alerts, logs, records") {
   for (const std::string& message : kMessages) {
-    CheckClean(absl::StrCat(R"({"kind":"Event","apiVersion":"v1","metadata":{"uid":"e"},"involvedObject":{"kind":"Pod","name":"a"},"reason":"r","eventTime":"2025-11-02T08:00:00Z","message":")",
-                            message, "\"}"), 1);
-    CheckClean(absl::StrCat(R"({"receiver":"x","alerts":[{"labels":{"alertname":"a","l":")", message,
-                            R"("},"annotations":{"summary":")", message, R"(","api_token":"Pl4ntedS3cret"},"startsAt":"2025-11-02T08:00:00Z"}]})"), 1);
+    CheckClean(
+        absl::StrCat(
+            R"({"kind":"Event","apiVersion":"v1","metadata":{"uid":"e"},"involvedObject":{"kind":"Pod","name":"a"},"reason":"r","eventTime":"2025-11-02T08:00:00Z","message":")",
+            message, "\"}"),
+        1);
+    CheckClean(
+        absl::StrCat(R"({"receiver":"x","alerts":[{"labels":{"alertname":"a","l":")", message,
+                     R"("},"annotations":{"summary":")", message,
+                     R"(","api_token":"Pl4ntedS3cret"},"startsAt":"2025-11-02T08:00:00Z"}]})"),
+        1);
     CheckClean(absl::StrCat("[pod/a/b] 2025-11-02T08:00:00Z ", message, "\n"), 1);
-    CheckClean(Payload("events.normalized", absl::StrCat(
-        R"({"etype":"k8s.event","event_id":"i","event_time":"2025-11-02T08:00:00Z","subject":{"kind":"Pod","name":"a"},"message":")", message, "\"}")), 1);
-    CheckClean(Payload("events.normalized", absl::StrCat(
-        R"({"etype":"prom.alert","event_id":"i","reason":"X","event_time":"2025-11-02T08:00:00Z","subject":{"kind":"Pod","name":"a"},"message":")", message, "\"}")), 1);
-    CheckClean(Payload("logs.normalized", absl::StrCat(
-        R"({"etype":"k8s.log","event_time":"2025-11-02T08:00:00Z","subject":{"kind":"Pod","name":"a"},"message":")", message, "\"}")), 1);
-    CheckClean(Payload("state.prom.targets", absl::StrCat(
-        R"({"op":"UPSERT","labels":{"job":"j"},"scrapeUrl":"http://u:Pl4ntedS3cret@h/","health":"down","lastError":")", message, "\"}")), 1);
-    CheckClean(Payload("state.prom.rules", absl::StrCat(
-        R"({"op":"UPSERT","group":"g","rule":"r","annotations":{"note":")", message, "\"}}")), 1);
-    CheckClean(Payload("state.k8s.resource", absl::StrCat(
-        R"({"op":"UPSERT","kind":"Pod","name":"a","labels":{"l":")", message, R"("},"status":{"reason":")", message, "\"}}")), 1);
+    CheckClean(
+        Payload(
+            "events.normalized",
+            absl::StrCat(
+                R"({"etype":"k8s.event","event_id":"i","event_time":"2025-11-02T08:00:00Z","subject":{"kind":"Pod","name":"a"},"message":")",
+                message, "\"}")),
+        1);
+    CheckClean(
+        Payload(
+            "events.normalized",
+            absl::StrCat(
+                R"({"etype":"prom.alert","event_id":"i","reason":"X","event_time":"2025-11-02T08:00:00Z","subject":{"kind":"Pod","name":"a"},"message":")",
+                message, "\"}")),
+        1);
+    CheckClean(
+        Payload(
+            "logs.normalized",
+            absl::StrCat(
+                R"({"etype":"k8s.log","event_time":"2025-11-02T08:00:00Z","subject":{"kind":"Pod","name":"a"},"message":")",
+                message, "\"}")),
+        1);
+    CheckClean(
+        Payload(
+            "state.prom.targets",
+            absl::StrCat(
+                R"({"op":"UPSERT","labels":{"job":"j"},"scrapeUrl":"http://u:Pl4ntedS3cret@h/","health":"down","lastError":")",
+                message, "\"}")),
+        1);
+    CheckClean(
+        Payload("state.prom.rules",
+                absl::StrCat(R"({"op":"UPSERT","group":"g","rule":"r","annotations":{"note":")",
+                             message, "\"}}")),
+        1);
+    CheckClean(Payload("state.k8s.resource",
+                       absl::StrCat(R"({"op":"UPSERT","kind":"Pod","name":"a","labels":{"l":")",
+                                    message, R"("},"status":{"reason":")", message, "\"}}")),
+               1);
     CheckClean(absl::StrCat(R"({"what":"ever","text":")", message, "\"}"), 1);
     CheckClean(message + "\n", 1);
   }

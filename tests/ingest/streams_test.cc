@@ -36,8 +36,10 @@ TEST_CASE("documents side by side, one per line, pretty-printed, in arrays and s
   CheckAllCuts(Pod("a") + "\n" + Pod("b") + "\r\n\n" + Pod("c") + "\n", "a b c ", 0);
   CheckAllCuts("[" + Pod("a") + ",\n" + Pod("b") + "\n]\n", "a b ", 0);
   CheckAllCuts("\x1e" + Pod("a") + "\n\x1e" + Pod("b"), "a b ", 0);
-  CheckAllCuts("{\n\"apiVersion\": \"v1\",\n\"kind\": \"Pod\",\n\"metadata\":\n{\n\"name\": \"a\"\n}\n}\n" +
-                   Pod("b"), "a b ", 0);
+  CheckAllCuts(
+      "{\n\"apiVersion\": \"v1\",\n\"kind\": \"Pod\",\n\"metadata\":\n{\n\"name\": \"a\"\n}\n}\n" +
+          Pod("b"),
+      "a b ", 0);
   CheckAllCuts("\xef\xbb\xbf" + Pod("a"), "a ", 0);
 }
 
@@ -65,8 +67,9 @@ TEST_CASE("a dead letter names line, byte and document") {
 TEST_CASE("a List is read element by element, whatever stands around its items") {
   const std::string items = "\"items\": [\n" + Pod("a") + ",\n  " + Pod("b") + "]";
   CheckAllCuts("{\"kind\":\"List\"," + items + "}", "a b ", 0);
-  CheckAllCuts("{\"apiVersion\":\"v1\"," + items + ",\"kind\":\"List\",\"metadata\":{\"items\":[1]}}",
-               "a b ", 0);
+  CheckAllCuts(
+      "{\"apiVersion\":\"v1\"," + items + ",\"kind\":\"List\",\"metadata\":{\"items\":[1]}}",
+      "a b ", 0);
   CheckAllCuts("{" + items + ",\"kind\":\"List\"}" + Pod("c"), "a b c ", 0);
   CheckAllCuts("{\"kind\":\"List\",\"items\":[]}" + Pod("c"), "c ", 0);
   CheckAllCuts("{\"kind\":\"List\",\"items\":[" + Pod("a") + ",3," + Pod("b") + "]}", "a b ", 1);
@@ -82,10 +85,11 @@ TEST_CASE("a List is read element by element, whatever stands around its items")
 }
 
 TEST_CASE("elements of a typed list take its kind, before or behind them") {
-  const std::string item = R"({"metadata":{"name":"cart","namespace":"shop"},"spec":{"replicas":1}})";
+  const std::string item =
+      R"({"metadata":{"name":"cart","namespace":"shop"},"spec":{"replicas":1}})";
   const std::string head = R"("kind":"DeploymentList","apiVersion":"apps/v1")";
-  for (const std::string& body : {"{" + head + ",\"items\":[" + item + "]}",
-                                  "{\"items\":[" + item + "]," + head + "}"}) {
+  for (const std::string& body :
+       {"{" + head + ",\"items\":[" + item + "]}", "{\"items\":[" + item + "]," + head + "}"}) {
     for (const size_t chunk : {1, 1000}) {
       const Decoded d = DecodeChunked(body, chunk, TestOptions());
       INFO(body);
@@ -94,7 +98,8 @@ TEST_CASE("elements of a typed list take its kind, before or behind them") {
       CHECK(d.One<ObjectRecord>().ref.group == "apps");
     }
   }
-  const Decoded yaml = Decode("apiVersion: apps/v1\nitems:\n- metadata:\n    name: cart\nkind: DeploymentList\n");
+  const Decoded yaml =
+      Decode("apiVersion: apps/v1\nitems:\n- metadata:\n    name: cart\nkind: DeploymentList\n");
   CHECK(yaml.One<ObjectRecord>().ref.kind == "Deployment");
 }
 
@@ -194,11 +199,17 @@ TEST_CASE("a whole file of something else is named, with what to do") {
   };
   CHECK(absl::StrContains(note("<!DOCTYPE html><html></html>"), "HTML"));
   CHECK(absl::StrContains(note("NAME    READY   STATUS\nweb-0   1/1     Running\n"), "-o json"));
-  CHECK(absl::StrContains(note(std::string("\x7f" "ELF\0\0\0", 7)), "binary"));
-  CHECK(absl::StrContains(note("apiVersion: v1\nclusters:\n- cluster:\n    server: x\nkind: Config\nusers:\n"
-                               "- user: {token: hunter2}\n"), "kubeconfig"));
+  CHECK(absl::StrContains(note(std::string("\x7f"
+                                           "ELF\0\0\0",
+                                           7)),
+                          "binary"));
+  CHECK(absl::StrContains(
+      note("apiVersion: v1\nclusters:\n- cluster:\n    server: x\nkind: Config\nusers:\n"
+           "- user: {token: hunter2}\n"),
+      "kubeconfig"));
   CHECK(absl::StrContains(note("apiVersion: v2\nname: cart\nversion: 1.0.0\n"), "Helm"));
-  CHECK(absl::StrContains(note("kind: Deployment\nmetadata:\n  name: {{ .Values.name }}\n"), "template"));
+  CHECK(absl::StrContains(note("kind: Deployment\nmetadata:\n  name: {{ .Values.name }}\n"),
+                          "template"));
   CHECK(absl::StrContains(note(""), "nothing in it"));
   CHECK(absl::StrContains(note("once upon a time\n"), "no known form"));
 }
@@ -259,9 +270,11 @@ TEST_CASE("a kubectl cluster-info dump folder: objects, events and logs of one i
 }
 
 TEST_CASE("kubectl cluster-info dump on one stream: documents, then logs") {
-  const Decoded d = Decode(Pod("a") + "\n==== START logs for container app of pod shop/a ====\n"
+  const Decoded d = Decode(Pod("a") +
+                           "\n==== START logs for container app of pod shop/a ====\n"
                            "{\"level\":\"error\",\"msg\":\"x\"}\n"
-                           "==== END logs for container app of pod shop/a ====\n" + Pod("b"));
+                           "==== END logs for container app of pod shop/a ====\n" +
+                           Pod("b"));
   CHECK(Names(d) == "a b ");
   CHECK(d.One<LogRecord>().severity == "ERROR");
 }

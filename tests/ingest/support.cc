@@ -19,23 +19,27 @@ void Put(std::string* out, const Field& f) {
 }
 
 std::string Put(const ObjectRef& r) {
-  return absl::StrCat(r.group_known ? absl::StrCat(r.group, "/") : "?/", r.kind, " ", r.ns, "/", r.name,
-                      " uid=", r.uid);
+  return absl::StrCat(r.group_known ? absl::StrCat(r.group, "/") : "?/", r.kind, " ", r.ns, "/",
+                      r.name, " uid=", r.uid);
 }
 
-std::string Put(const ScopeName& s) { return absl::StrCat("[", s.tenant, ",", s.cluster, "] "); }
+std::string Put(const ScopeName& s) {
+  return absl::StrCat("[", s.tenant, ",", s.cluster, "] ");
+}
 
 std::string Put(Timestamp t, TimeSource source) {
   return absl::StrCat("@", FormatTime(t), "/", static_cast<int>(source), " ");
 }
 
-std::string Put(Presence p) { return p == Presence::kDeleted ? "deleted " : ""; }
+std::string Put(Presence p) {
+  return p == Presence::kDeleted ? "deleted " : "";
+}
 
 struct Dumper {
   std::string operator()(const ObjectRecord& r) const {
-    std::string out = absl::StrCat("object ", Put(r.scope), Put(r.at, r.at_source), Put(r.presence),
-                                   Put(r.ref), " shape=", static_cast<int>(r.shape),
-                                   " generation=", r.generation);
+    std::string out =
+        absl::StrCat("object ", Put(r.scope), Put(r.at, r.at_source), Put(r.presence), Put(r.ref),
+                     " shape=", static_cast<int>(r.shape), " generation=", r.generation);
     if (r.created) absl::StrAppend(&out, " created=", FormatTime(*r.created));
     if (r.deleting) absl::StrAppend(&out, " deleting=", FormatTime(*r.deleting));
     out += "\n";
@@ -54,13 +58,14 @@ struct Dumper {
                                    FormatTime(r.last), " x", r.count, " ", r.event_id, " ", r.etype,
                                    " ", Put(r.subject), "{", r.container, "} ");
     if (r.related) absl::StrAppend(&out, "related ", Put(*r.related), " ");
-    absl::StrAppend(&out, r.reason, " ", r.severity, " ", r.type, " ", r.emitter, ": ", r.message, "\n");
+    absl::StrAppend(&out, r.reason, " ", r.severity, " ", r.type, " ", r.emitter, ": ", r.message,
+                    "\n");
     for (const std::string& id : r.other_ids) absl::StrAppend(&out, "  id ", id, "\n");
     return out;
   }
   std::string operator()(const AlertRecord& r) const {
-    std::string out = absl::StrCat("alert ", Put(r.scope), Put(r.at, r.at_source), r.fingerprint, " ",
-                                   r.name, " ", Put(r.subject), " ", r.severity,
+    std::string out = absl::StrCat("alert ", Put(r.scope), Put(r.at, r.at_source), r.fingerprint,
+                                   " ", r.name, " ", Put(r.subject), " ", r.severity,
                                    r.firing ? " firing " : " resolved ", FormatTime(r.starts_at));
     if (r.ends_at) absl::StrAppend(&out, " to ", FormatTime(*r.ends_at));
     if (r.active_at) absl::StrAppend(&out, " active ", FormatTime(*r.active_at));
@@ -70,8 +75,8 @@ struct Dumper {
     return out;
   }
   std::string operator()(const LogRecord& r) const {
-    return absl::StrCat("log ", Put(r.scope), Put(r.at, r.at_source), r.event_id, " ", Put(r.subject),
-                        "{", r.container, "} ", r.severity, ": ", r.line, "\n");
+    return absl::StrCat("log ", Put(r.scope), Put(r.at, r.at_source), r.event_id, " ",
+                        Put(r.subject), "{", r.container, "} ", r.severity, ": ", r.line, "\n");
   }
   std::string operator()(const CompletenessRecord& r) const {
     std::string out = absl::StrCat("complete ", Put(r.scope), Put(r.at, r.at_source));
@@ -156,14 +161,16 @@ bool HasField(const std::vector<Field>& fields, const std::string& path) {
   return FieldOf(fields, path) != "(no " + path + ")";
 }
 
-std::string Dump(const Mutation& mutation) { return std::visit(Dumper(), mutation); }
+std::string Dump(const Mutation& mutation) {
+  return std::visit(Dumper(), mutation);
+}
 
 std::string Dump(const Batch& batch) {
   std::string out;
   for (const Mutation& mutation : batch.mutations) out += Dump(mutation);
   for (const DeadLetter& letter : batch.dead_letters) {
-    absl::StrAppend(&out, "dead ", letter.source, " ", letter.position, " ", letter.size_bytes, ": ",
-                    letter.reason, "\n", letter.excerpt, "\n");
+    absl::StrAppend(&out, "dead ", letter.source, " ", letter.position, " ", letter.size_bytes,
+                    ": ", letter.reason, "\n", letter.excerpt, "\n");
   }
   return out;
 }

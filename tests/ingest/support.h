@@ -37,8 +37,8 @@ Decoded DecodeChunked(absl::string_view body, size_t chunk, const DecodeOptions&
 Timestamp At(const std::string& rfc3339);
 std::string FieldOf(const std::vector<Field>& fields, const std::string& path);
 bool HasField(const std::vector<Field>& fields, const std::string& path);
-// Every text in a mutation or dead letter, one per line: to compare, and to search for what must not
-// be there.
+// Every text in a mutation or dead letter, one per line: to compare, and to search for what must
+// not be there.
 std::string Dump(const Mutation& mutation);
 std::string Dump(const Batch& batch);
 std::string Gzip(const std::string& text);
