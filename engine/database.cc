@@ -164,6 +164,14 @@ class DatabaseImpl : public Database {
       absl::MutexLock lock(&queue_mutex_);
       requests.swap(queue_);
     }
+    // A store that can't take rows now (a full disk) must be found out before anything is folded.
+    if (auto probe = store_->BeginWrite({}); !probe.ok()) {
+      for (Request* r : requests) {
+        r->status = probe.status();
+        r->done = true;
+      }
+      return;
+    }
     writer_.Begin();
     for (Request* r : requests) r->result = writer_.Fold(std::move(r->batch));
     auto sequence = writer_.Commit(false);

@@ -91,6 +91,7 @@ struct Burst {
   EpisodeKey key;             // (onset latest, hash of the event id)
   ResourceId resource;
   ClassId cls;
+  std::vector<ClassId> more_classes;  // of a change that was several at once
   Category category = Category::kInfo;
   Severity severity = Severity::kInfo;
   Timestamp earliest;

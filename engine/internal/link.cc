@@ -69,7 +69,7 @@ class Search {
     std::vector<CauseLink> out;
     for (CauseLink& l : found_) {
       const bool taken = std::any_of(out.begin(), out.end(), [&](const CauseLink& o) {
-        return o.cause_resource == l.cause_resource && o.cause_class == l.cause_class;
+        return o.cause == l.cause || (o.cause_resource == l.cause_resource && o.cause_class == l.cause_class);
       });
       if (!taken) out.push_back(std::move(l));
       if (out.size() == kMaxCauses) break;
@@ -176,16 +176,25 @@ class Search {
             std::make_pair(OrderTime(rules_, effect_), effect_.key)) {
       return;
     }
-    if (cause.earliest >= step.valid.to) return;
-    const PairPrior prior = rules_.Prior(cause.cls, effect_.cls, step.kind);
-    if (prior.prior <= 0) return;
+    // What the cause itself took away (a pod and its edges) was there until the very moment.
+    if (cause.earliest >= step.valid.to && cause.earliest - step.valid.to >= kOtherEmitter) return;
+    // A change that was several things at once counts as the most likely of them.
     CauseLink link;
-    link.temporal = LagLikelihood(prior, effect_.earliest - cause.key.onset - tolerance,
-                                  effect_.key.onset - cause.earliest);
-    if (link.temporal <= 0) return;
+    PairPrior prior;
+    auto try_class = [&](ClassId cls) {
+      const PairPrior p = rules_.Prior(cls, effect_.cls, step.kind);
+      const double temporal = p.prior <= 0 ? 0 : LagLikelihood(p, effect_.earliest - cause.key.onset - tolerance,
+                                                               effect_.key.onset - cause.earliest);
+      if (temporal <= 0 || 0.3 * temporal + 0.4 * p.prior <= 0.3 * link.temporal + 0.4 * prior.prior) return;
+      prior = p;
+      link.temporal = temporal;
+      link.cause_class = cls;
+    };
+    try_class(cause.cls);
+    for (ClassId cls : cause.more_classes) try_class(cls);
+    if (prior.prior <= 0) return;
     link.cause = cause.key;
     link.cause_resource = cause.resource;
-    link.cause_class = cause.cls;
     link.distance = 1.0 / (1.0 + step.cost);
     link.domain = prior.prior;
     link.confidence = 0.3 * link.temporal + 0.3 * link.distance + 0.4 * link.domain;

@@ -45,9 +45,12 @@ class Deriver {
     Limits();
     Selector();
     Hosts();
+    const bool going = Has(fields_, "metadata.deletionTimestamp");
     if (object_.kind == "Pod") PodStatus();
-    Conditions();
-    Phase();
+    if (!going) {
+      Conditions();
+      Phase();
+    }
     Endpoints();
     return std::move(facts_);
   }
@@ -177,6 +180,13 @@ class Deriver {
   }
 
   void Hosts() {
+    // Of a ConfigMap only the hosts that its values name are kept.
+    if (object_.kind == "ConfigMap") {
+      for (const Field& f : Under(fields_, "hosts")) {
+        const auto service = ServiceOfHost(absl::string_view(f.value).substr(0, f.value.find(':')), object_.ns);
+        if (service.has_value()) Add("CALLS", *service, false, kEdgeHeuristic);
+      }
+    }
     if (!template_.has_value()) return;
     for (const Field& f : Under(fields_, absl::StrCat(*template_, "spec."))) {
       if (f.kind != FieldKind::kString) continue;

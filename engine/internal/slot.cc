@@ -144,36 +144,24 @@ class Unfolder {
     auto before = slot_.states.find(stretches[i - 1].state);
     auto after = slot_.states.find(stretches[i].state);
     if (before == slot_.states.end() || after == slot_.states.end()) return;
-    AddChangeBetween(lane.uid, *before->second, *after->second,
-                     start < stretches[i].first ? start : stretches[i - 1].last, start);
-  }
-
-  void AddChangeBetween(const std::string& uid, const SeenState& before, const SeenState& after,
-                        Timestamp earliest, Timestamp onset) {
-    std::vector<std::string> paths, texts;
-    uint64_t target = after.template_hash;
-    const bool templated = target != 0 && before.template_hash != target;
-    for (FieldChange& c : Diff(before.fields, after.fields)) {
-      if (absl::StartsWith(c.path, "status.")) continue;
-      paths.push_back(std::move(c.path));
-      texts.push_back(std::move(c.text));
-    }
-    if (paths.empty()) return;
-    const std::vector<ClassId> classes = rules_.ClassifyChange(slot_.name->kind, paths);
-    if (!templated) target = storage::keys::StableHash(absl::StrJoin(texts, "\n"));
-    if (texts.size() > kMaxPaths) texts.resize(kMaxPaths);
-    for (ClassId cls : classes) {
-      if (rules_.Class(cls).category != Category::kChange) continue;
-      DerivedEpisode& e =
-          Episode(absl::StrCat("change/", IdOf(uid), "/", absl::Hex(target), "/", rules_.Class(cls).name));
-      e.etype = "k8s.change";
-      e.uid = uid;
-      e.cls = cls;
-      e.reason = "Changed";
-      e.paths = texts;
-      e.message = absl::StrJoin(texts.begin(), texts.begin() + std::min<size_t>(texts.size(), 3), "; ");
-      e.runs.push_back({std::min(earliest, onset), onset, onset});
-    }
+    const auto change =
+        ChangeBetween(rules_, slot_.name->kind, before->second->fields, after->second->fields);
+    if (!change.has_value()) return;
+    const bool stamped = Stamp(lane, stretches[i].state, stretches[i - 1].last, stretches[i].first).has_value();
+    // A template that comes back is the same change again; anything else is told by what it did.
+    const uint64_t target = after->second->template_hash;
+    const bool templated = target != 0 && before->second->template_hash != target;
+    DerivedEpisode& e = Episode(absl::StrCat(
+        "change/", IdOf(lane.uid), "/",
+        absl::Hex(templated ? target : storage::keys::StableHash(absl::StrJoin(change->texts, "\n")))));
+    e.etype = "k8s.change";
+    e.uid = lane.uid;
+    e.cls = change->classes.front();
+    e.more_classes.assign(change->classes.begin() + 1, change->classes.end());
+    e.reason = "Changed";
+    e.paths = change->texts;
+    e.message = change->summary;
+    e.runs.push_back({stamped ? start : std::min(stretches[i - 1].last, start), start, start});
   }
 
   // What failure texts named, for as long as the object that named it lived.
@@ -199,10 +187,10 @@ class Unfolder {
       auto life = slot_.lives.find(i.uid);
       if (life == slot_.lives.end()) continue;
       if (life->second.created != kBeginning) {
-        AppearanceEpisode("created/", i.uid, "CHANGE_CREATED", "Created", life->second.created);
+        AppearanceEpisode("created/", i.uid, "@created", "Created", life->second.created);
       }
       if (i.alive.to != kForever && life->second.last_seen != kBeginning) {
-        AppearanceEpisode("deleted/", i.uid, "OBJECT_DELETED", "Deleted", i.alive.to);
+        AppearanceEpisode("deleted/", i.uid, "@deleted", "Deleted", i.alive.to);
       }
     }
   }
@@ -218,14 +206,18 @@ class Unfolder {
     });
   }
 
-  void AppearanceEpisode(absl::string_view prefix, const std::string& uid, absl::string_view cls,
+  void AppearanceEpisode(absl::string_view prefix, const std::string& uid, absl::string_view token,
                          absl::string_view reason, Timestamp at) {
-    const ClassId id = rules_.ClassByName(cls);
-    if (id.value == 0) return;
+    std::vector<ClassId> classes = rules_.ClassifyChange(slot_.name->kind, {std::string(token)});
+    classes.erase(std::remove_if(classes.begin(), classes.end(), [&](ClassId c) {
+      return rules_.Class(c).category != Category::kChange;
+    }), classes.end());
+    if (classes.empty()) return;
     DerivedEpisode& e = Episode(absl::StrCat(prefix, IdOf(uid)));
     e.etype = "k8s.change";
     e.uid = uid;
-    e.cls = id;
+    e.cls = classes.front();
+    e.more_classes.assign(classes.begin() + 1, classes.end());
     e.reason = std::string(reason);
     e.message = absl::StrCat(slot_.name->kind, " ", slot_.name->name,
                              reason == "Created" ? " was created" : " was deleted");
@@ -318,6 +310,33 @@ void MergeRuns(std::vector<DerivedRun>* runs) {
     }
   }
   *runs = std::move(out);
+}
+
+std::optional<ObjectChange> ChangeBetween(const RuleBook& rules, absl::string_view kind, const Fields& before,
+                                          const Fields& after, absl::string_view keep) {
+  std::vector<std::string> paths;
+  std::vector<std::pair<bool, std::string>> texts;  // (mere bookkeeping, text)
+  for (FieldChange& c : Diff(before, after)) {
+    if (absl::StartsWith(c.path, "status.") || !absl::StartsWith(c.path, keep)) continue;
+    const absl::string_view value = ValueAt(after, c.path);
+    std::string path = value.empty() || value.size() > 64 ? c.path : absl::StrCat(c.path, " = ", value);
+    const std::vector<ClassId> alone = rules.ClassifyChange(kind, {path});
+    const bool counts = !alone.empty() && rules.Class(alone.front()).category == Category::kChange;
+    texts.emplace_back(!counts, std::move(c.text));
+    paths.push_back(std::move(path));
+  }
+  if (paths.empty()) return std::nullopt;
+  ObjectChange out;
+  for (ClassId cls : rules.ClassifyChange(kind, paths)) {
+    if (rules.Class(cls).category == Category::kChange) out.classes.push_back(cls);
+  }
+  if (out.classes.empty()) return std::nullopt;
+  std::stable_sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [bookkeeping, text] : texts) {
+    if (out.texts.size() < kMaxPaths) out.texts.push_back(std::move(text));
+  }
+  out.summary = absl::StrJoin(out.texts.begin(), out.texts.begin() + static_cast<ptrdiff_t>(std::min<size_t>(out.texts.size(), 3)), "; ");
+  return out;
 }
 
 SlotHistory Unfold(const Slot& slot, const RuleBook& rules) { return Unfolder(slot, rules).Run(); }

@@ -79,6 +79,7 @@ struct DerivedEpisode {
   std::string etype;                 // k8s.status, k8s.change
   std::optional<ObjectRef> about;    // nullopt: the slot itself
   ClassId cls;
+  std::vector<ClassId> more_classes;
   std::string uid;
   std::string container;
   std::string reason;
@@ -109,6 +110,16 @@ struct SlotHistory {
   std::map<std::string, DerivedEpisode> episodes;  // by event id
   std::vector<Facet> facets;                       // by start
 };
+
+// What a change from one state to another was; nullopt: nothing that counts as one. `keep`: only paths
+// that begin so.
+struct ObjectChange {
+  std::vector<ClassId> classes;      // most telling first
+  std::vector<std::string> texts;    // "path: before -> after", what tells most first
+  std::string summary;
+};
+std::optional<ObjectChange> ChangeBetween(const RuleBook& rules, absl::string_view kind, const Fields& before,
+                                          const Fields& after, absl::string_view keep = "");
 
 SlotHistory Unfold(const Slot& slot, const RuleBook& rules);
 

@@ -108,6 +108,12 @@ void Writer::AddDeadLetter(ScopeId scope, const DeadLetter& letter) {
 }
 
 void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
+  if (r.deleting.has_value()) {
+    // Part of the state: what a terminating object reports of itself is no failure.
+    Field f{"metadata.deletionTimestamp", absl::StrCat(ToMicros(*r.deleting)), FieldKind::kNumber};
+    auto at = std::lower_bound(r.fields.begin(), r.fields.end(), f);
+    if (at == r.fields.end() || at->path != f.path) r.fields.insert(at, std::move(f));
+  }
   if (Refuse(r.at, "the object's time of observation", r.scope, result)) return;
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.ref = Canonical(rules_, std::move(r.ref));

@@ -172,6 +172,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   burst->key = key;
   burst->resource = now.resource;
   burst->cls = now.cls;
+  burst->more_classes = now.more_classes;
   burst->category = now.category;
   burst->severity = now.severity;
   burst->earliest = now.earliest;
@@ -182,7 +183,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   const BurstPtr old = FindBurst(graph_->graph(), now.resource, key);
   if (old != nullptr) burst->causes = old->causes;
   // Ends and repeats of what is linked already change no link.
-  const bool news = old == nullptr || old->cls != burst->cls || old->earliest != burst->earliest ||
+  const bool news = old == nullptr || old->cls != burst->cls || old->more_classes != burst->more_classes || old->earliest != burst->earliest ||
                     old_end_.count(burst_id) > 0;
   node.bursts.Upsert(std::move(burst));
   burst_slot_[burst_id] = now.resource;

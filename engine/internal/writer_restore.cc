@@ -196,6 +196,7 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
   burst->key = *parsed;
   burst->resource = rec->resource;
   burst->cls = rec->cls;
+  burst->more_classes = rec->more_classes;
   burst->category = rec->category;
   burst->severity = rec->severity;
   burst->earliest = rec->earliest;

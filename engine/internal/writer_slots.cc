@@ -187,6 +187,7 @@ void Writer::DeriveEpisodes(const Slot& slot, const EpisodeMap& before, const Ep
     rec.uid = d.uid;
     rec.paths = d.paths;
     rec.cls = d.cls;
+    rec.more_classes = d.more_classes;
     rec.category = rules_.Class(d.cls).category;
     rec.severity = rules_.Class(d.cls).severity;
     rec.blamed = BlamedBy(rec.scope, slot.name->ns, rec.cls, rec.message);
@@ -336,26 +337,24 @@ Writer::EpisodeMap Writer::TemplateChanges(const Slot& deployment) const {
     const SeenState& before = *versions[i - 1].state;
     const SeenState& after = *versions[i].state;
     if (before.template_hash == after.template_hash || seen_to_change.count(after.template_hash) > 0) continue;
-    std::vector<std::string> paths, texts;
-    for (FieldChange& c : Diff(before.fields, after.fields)) {
-      if (!absl::StartsWith(c.path, "spec.template.") || absl::EndsWith(c.path, kTemplateLabel)) continue;
-      paths.push_back(std::move(c.path));
-      texts.push_back(std::move(c.text));
+    Fields then = before.fields, now = after.fields;
+    for (Fields* f : {&then, &now}) {
+      f->erase(std::remove_if(f->begin(), f->end(), [](const Field& x) { return absl::EndsWith(x.path, kTemplateLabel); }),
+               f->end());
     }
-    for (ClassId cls : rules_.ClassifyChange("Deployment", paths)) {
-      if (rules_.Class(cls).category != Category::kChange) continue;
-      DerivedEpisode e;
-      e.event_id = absl::StrCat("change/", uid, "/", absl::Hex(after.template_hash), "/", rules_.Class(cls).name, "/rs");
-      e.etype = "k8s.change";
-      e.cls = cls;
-      e.uid = uid;
-      e.reason = "Changed";
-      e.paths = texts;
-      e.message = absl::StrCat(absl::StrJoin(texts.begin(), texts.begin() + std::min<size_t>(texts.size(), 3), "; "),
-                               " (ReplicaSet ", versions[i].name, ")");
-      e.runs.push_back({versions[i].created - 1s, versions[i].created, versions[i].created});
-      out.emplace(e.event_id, e);
-    }
+    const auto change = ChangeBetween(rules_, "Deployment", then, now, "spec.template.");
+    if (!change.has_value()) continue;
+    DerivedEpisode e;
+    e.event_id = absl::StrCat("change/", uid, "/", absl::Hex(after.template_hash), "/rs");
+    e.etype = "k8s.change";
+    e.cls = change->classes.front();
+    e.more_classes.assign(change->classes.begin() + 1, change->classes.end());
+    e.uid = uid;
+    e.reason = "Changed";
+    e.paths = change->texts;
+    e.message = absl::StrCat(change->summary, " (ReplicaSet ", versions[i].name, ")");
+    e.runs.push_back({versions[i].created - 1s, versions[i].created, versions[i].created});
+    out.emplace(e.event_id, std::move(e));
   }
   return out;
 }
