@@ -52,8 +52,8 @@ class Exchange {
     request_.target(url_.target);
     request_.version(11);
     const bool v6 = url_.host.find(':') != std::string::npos;
-    request_.set(http::field::host, absl::StrCat(v6 ? "[" : "", url_.host, v6 ? "]" : "", ":",
-                                                 url_.port));
+    request_.set(http::field::host,
+                 absl::StrCat(v6 ? "[" : "", url_.host, v6 ? "]" : "", ":", url_.port));
     request_.set(http::field::user_agent, "kg");
     for (const auto& [name, value] : call_.headers) request_.set(name, value);
     request_.keep_alive(false);
@@ -100,12 +100,12 @@ class Exchange {
   void Fail(const char* what, error_code error) {
     if (!status_.ok()) return;
     if (error == http::error::body_limit) {
-      status_ = absl::ResourceExhaustedError(
-          absl::StrCat("the reply of ", Name(), " is larger than ", call_.max_reply_bytes,
-                       " bytes; ask for less"));
+      status_ =
+          absl::ResourceExhaustedError(absl::StrCat("the reply of ", Name(), " is larger than ",
+                                                    call_.max_reply_bytes, " bytes; ask for less"));
     } else {
-      status_ = absl::UnavailableError(
-          absl::StrCat("can't ", what, " ", Name(), ": ", error.message()));
+      status_ =
+          absl::UnavailableError(absl::StrCat("can't ", what, " ", Name(), ": ", error.message()));
     }
     End();
   }

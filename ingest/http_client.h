@@ -14,7 +14,7 @@ namespace kg::ingest {
 // `max_reply_bytes` of the answer.
 struct HttpCall {
   std::string method = "GET";
-  std::string url;                            // http://host[:port][/path][?query]
+  std::string url;  // http://host[:port][/path][?query]
   std::map<std::string, std::string> headers;
   std::string body;
   Duration timeout = std::chrono::seconds(30);
@@ -28,14 +28,14 @@ struct HttpReply {
 };
 
 // Makes the call on the calling thread; thread-safe. A reply of any status is OK. Unavailable: the
-// other side can't be reached; DeadlineExceeded: it took too long; ResourceExhausted: the reply is too
-// large; InvalidArgument: the URL can't be read or is not http (TLS is not spoken). Redirects are not
-// followed.
+// other side can't be reached; DeadlineExceeded: it took too long; ResourceExhausted: the reply is
+// too large; InvalidArgument: the URL can't be read or is not http (TLS is not spoken). Redirects
+// are not followed.
 absl::StatusOr<HttpReply> Fetch(const HttpCall& call);
 
 // The parts of a URL, checked.
 struct HttpUrl {
-  std::string host;    // without the brackets of an IPv6 address
+  std::string host;  // without the brackets of an IPv6 address
   uint16_t port = 80;
   std::string target;  // "/path?query", at least "/"
 };

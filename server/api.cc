@@ -109,8 +109,8 @@ class Api::Impl {
       return request.method == "POST" ? Ingest(request) : NotAllowed("POST");
     }
     if (!absl::StartsWith(path, kPrefix)) {
-      return Problem(404, "no_such_path", absl::StrCat("there is nothing at ", path,
-                                                       "; questions are under /api/v1/"));
+      return Problem(404, "no_such_path",
+                     absl::StrCat("there is nothing at ", path, "; questions are under /api/v1/"));
     }
     return Question(request, route);
   }
@@ -153,7 +153,8 @@ class Api::Impl {
     const bool stopping = stopping_;
     std::string text;
     const auto line = [&](bool ok, absl::string_view what, absl::string_view why) {
-      absl::StrAppend(&text, ok ? "[+]" : "[-]", what, ok ? " ok" : " failed: ", ok ? "" : why, "\n");
+      absl::StrAppend(&text, ok ? "[+]" : "[-]", what, ok ? " ok" : " failed: ", ok ? "" : why,
+                      "\n");
     };
     line(!stopping, "running", "this node is stopping");
     line(health.ok(), "store", health.message());
@@ -235,9 +236,9 @@ class Api::Impl {
     body.as_object()["rejected"] = report.refused + report.dead_letters;
     HttpResponse response;
     if (report.records() == 0 && report.dead_letters > 0) {
-      response = Problem(400, "not_understood",
-                         report.problems.empty() ? "nothing in the body was understood"
-                                                 : report.problems.front());
+      response = Problem(
+          400, "not_understood",
+          report.problems.empty() ? "nothing in the body was understood" : report.problems.front());
       return response;
     }
     response.body = ToJsonText(body, JsonLayout::kCompact);
@@ -256,7 +257,11 @@ Api::Api(Database* database, Metrics* metrics, ApiOptions options)
     : impl_(std::make_unique<Impl>(database, metrics, std::move(options))) {}
 Api::~Api() = default;
 
-HttpResponse Api::Handle(const HttpRequest& request) { return impl_->Handle(request); }
-void Api::BeginStop() { impl_->BeginStop(); }
+HttpResponse Api::Handle(const HttpRequest& request) {
+  return impl_->Handle(request);
+}
+void Api::BeginStop() {
+  impl_->BeginStop();
+}
 
 }  // namespace kg::server

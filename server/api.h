@@ -16,8 +16,8 @@ class Metrics;
 
 struct ApiOptions {
   query::Budget budget;
-  std::function<Timestamp()> now;  // the wall clock; empty: the system's
-  int max_ingests = 2;             // bodies decoded at a time; more are answered 503
+  std::function<Timestamp()> now;           // the wall clock; empty: the system's
+  int max_ingests = 2;                      // bodies decoded at a time; more are answered 503
   std::function<ListenerStats()> listener;  // for /metrics; empty: zeros
 };
 

@@ -54,13 +54,38 @@ const QuestionInfo* FindQuestion(absl::string_view name) {
   return nullptr;
 }
 
+// Parameters that a question would have to ignore; it says so instead.
+const std::map<std::string, std::vector<std::string>>& Meaningless() {
+  static const auto* names = new std::map<std::string, std::vector<std::string>>{
+      {"blast-radius", {"selector"}},
+      {"neighbours", {"selector", "since"}},
+      {"path", {"selector", "since", "limit", "cursor"}},
+      {"resource", {"selector", "limit", "cursor"}},
+      {"incidents", {"selector"}},
+      {"stats", {"object", "namespace", "selector", "since", "limit", "cursor"}},
+      {"dead-letters", {"object", "namespace", "selector", "since", "cursor"}},
+      {"doctor", {"object", "selector", "since", "limit", "cursor"}},
+  };
+  return *names;
+}
+
+bool IsMeaningless(const std::string& question, const std::string& param) {
+  const auto found = Meaningless().find(question);
+  return found != Meaningless().end() &&
+         std::find(found->second.begin(), found->second.end(), param) != found->second.end();
+}
+
 absl::Status CheckNames(const QuestionInfo& info, const Params& params) {
   for (const auto& [name, value] : params) {
     std::vector<std::string> known = CommonParams();
     known.insert(known.end(), info.params.begin(), info.params.end());
+    if (IsMeaningless(info.name, name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", name, "' does not narrow '", info.name, "'; leave it out"));
+    }
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    return absl::InvalidArgumentError(absl::StrCat("'", info.name, "' takes no parameter '", name,
-                                                   "'", DidYouMean(name, known)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", info.name, "' takes no parameter '", name, "'", DidYouMean(name, known)));
   }
   return absl::OkStatus();
 }
@@ -128,9 +153,8 @@ absl::StatusOr<int64_t> Number(const Asking& asking, absl::string_view name, int
   if (text.empty()) return fallback;
   int64_t value = 0;
   if (!absl::SimpleAtoi(text, &value) || value < low || value > high) {
-    return absl::InvalidArgumentError(absl::StrCat("'", name, "' is '", text,
-                                                   "'; give a whole number from ", low, " to ",
-                                                   high));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", name, "' is '", text, "'; give a whole number from ", low, " to ", high));
   }
   return value;
 }
@@ -149,7 +173,9 @@ std::vector<std::string> Words(const Asking& asking, absl::string_view name) {
   return absl::StrSplit(Text(asking, name), ',', absl::SkipWhitespace());
 }
 
-bool IsQuestion(absl::string_view question) { return FindQuestion(question) != nullptr; }
+bool IsQuestion(absl::string_view question) {
+  return FindQuestion(question) != nullptr;
+}
 
 Timestamp WallNow(const AskOptions& options) {
   if (options.now) return options.now();
@@ -169,8 +195,8 @@ absl::StatusOr<boost::json::value> Ask(const Database& database, absl::string_vi
   query::Question read;
   if (absl::Status ok = ReadQuestion(params, Base(database, options), &read); !ok.ok()) return ok;
   const std::shared_ptr<const View> view = database.GetView(read.at);
-  Asking asking{database,       *view,  std::move(read), {}, options.budget,
-                params,         params.count("since") > 0, WallNow(options)};
+  Asking asking{database,       *view,  std::move(read),           {},
+                options.budget, params, params.count("since") > 0, WallNow(options)};
   if (absl::Status ok = ReadLimits(&asking); !ok.ok()) return ok;
   return info->ask(asking);
 }

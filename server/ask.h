@@ -10,25 +10,25 @@
 #include "query/budget.h"
 #include "server/http.h"
 
-// One door for every question, whether it comes over HTTP or from a command line: parameters as text
-// in, the answer's JSON out.
+// One door for every question, whether it comes over HTTP or from a command line: parameters as
+// text in, the answer's JSON out.
 
 namespace kg::server {
 
 struct AskOptions {
-  // What a question without `at` is about, and what `-15m` and `10:42` count from: the wall clock on a
-  // node, the data clock in a directory that nobody writes.
+  // What a question without `at` is about, and what `-15m` and `10:42` count from: the wall clock
+  // on a node, the data clock in a directory that nobody writes.
   enum class Clock { kWall, kData } clock = Clock::kData;
   std::function<Timestamp()> now;  // the wall clock; empty: the system's
   query::Budget budget;
 };
 
-// Asks `question`: rca, blast-radius, neighbours, path, timeline, resource, events, incidents, stats,
-// diff, dead-letters or doctor. Parameters common to all: namespace, all_namespaces, tenant, cluster,
-// at, since, selector (labels), object; others are listed with each question in server/README.md. An
-// unknown parameter is InvalidArgument and names the nearest; so is a value that can't be read. NotFound:
-// no such object, scope, incident or event; the message says what is near. NotFound too for a question
-// that there is not. Thread-safe.
+// Asks `question`: rca, blast-radius, neighbours, path, timeline, resource, events, incidents,
+// stats, diff, dead-letters or doctor. Parameters common to all: namespace, all_namespaces, tenant,
+// cluster, at, since, selector (labels), object; others are listed with each question in
+// server/README.md. An unknown parameter is InvalidArgument and names the nearest; so is a value
+// that can't be read. NotFound: no such object, scope, incident or event; the message says what is
+// near. NotFound too for a question that there is not. Thread-safe.
 absl::StatusOr<boost::json::value> Ask(const Database& database, absl::string_view question,
                                        const Params& params, const AskOptions& options);
 

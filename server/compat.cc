@@ -64,7 +64,8 @@ absl::StatusOr<std::vector<ScopeId>> ScopesOf(const Context& c) {
 std::string Rid(const query::ResourceAnswer& r) {
   const std::string kind = absl::AsciiStrToLower(r.kind);
   if (!r.uid.empty()) return absl::StrCat(kind, ":", r.uid);
-  return r.ns.empty() ? absl::StrCat(kind, ":", r.name) : absl::StrCat(kind, ":", r.ns, ":", r.name);
+  return r.ns.empty() ? absl::StrCat(kind, ":", r.name)
+                      : absl::StrCat(kind, ":", r.ns, ":", r.name);
 }
 
 json::object Brief(const query::ResourceAnswer& r) {
@@ -150,8 +151,8 @@ absl::StatusOr<FoundEvent> FindEvent(const Context& c, const std::string& event_
       if (record->has_value()) return FoundEvent{scope, **std::move(record)};
     }
   }
-  return absl::NotFoundError(absl::StrCat("no event has the id '", event_id,
-                                          "'; it may be older than what is kept"));
+  return absl::NotFoundError(
+      absl::StrCat("no event has the id '", event_id, "'; it may be older than what is kept"));
 }
 
 json::array Causes(const Context& c, const FoundEvent& event, const Burst& burst,
@@ -172,8 +173,10 @@ json::array Causes(const Context& c, const FoundEvent& event, const Burst& burst
     const auto record = c.view.Episode(event.scope, link->cause);
     if (record.ok() && record->has_value()) {
       const query::EventAnswer e = c.say.Event(**record);
-      cause = {{"event_id", e.event_id}, {"event_time", RenderTime(e.time)},
-               {"reason", e.reason},     {"message", e.message},
+      cause = {{"event_id", e.event_id},
+               {"event_time", RenderTime(e.time)},
+               {"reason", e.reason},
+               {"message", e.message},
                {"severity", e.severity}};
     } else {
       cause = {{"event_id", query::EpisodeHandle(link->cause)},
@@ -231,14 +234,11 @@ HttpResponse Rca(Context* c, const RcaRequest& asked) {
   const absl::StatusOr<FoundEvent> event = FindEvent(*c, asked.event_id);
   if (!event.ok()) return ProblemOf(event.status());
   const query::EventAnswer e = c->say.Event(event->record);
-  json::object body = {{"event_id", e.event_id},
-                       {"event_time", RenderTime(e.time)},
-                       {"reason", e.reason},
-                       {"message", e.message},
-                       {"severity", e.severity},
-                       {"subject", Subject(*c, event->scope, event->record.resource)}};
-  const BurstPtr burst =
-      FindBurst(c->view.graph(), event->record.resource, event->record.key());
+  json::object body = {
+      {"event_id", e.event_id}, {"event_time", RenderTime(e.time)},
+      {"reason", e.reason},     {"message", e.message},
+      {"severity", e.severity}, {"subject", Subject(*c, event->scope, event->record.resource)}};
+  const BurstPtr burst = FindBurst(c->view.graph(), event->record.resource, event->record.key());
   body["potential_causes"] = burst == nullptr ? json::array() : Causes(*c, *event, *burst, asked);
   if (json::value incident = RelatedIncident(c, *event); !incident.is_null()) {
     body["related_incident"] = std::move(incident);
@@ -271,12 +271,13 @@ absl::StatusOr<FoundObject> FindObject(const Context& c, const std::string& text
   for (const ScopeId scope : *scopes) {
     ObjectRef by_uid;
     by_uid.uid = text;
-    if (const std::optional<ResourceId> id = c.view.Find(scope, by_uid)) return FoundObject{scope, *id};
+    if (const std::optional<ResourceId> id = c.view.Find(scope, by_uid))
+      return FoundObject{scope, *id};
     const auto target = query::ResolveObject(c.view, scope, text, "");
     if (target.ok() && target->resource) return FoundObject{scope, *target->resource};
   }
-  return absl::NotFoundError(absl::StrCat("nothing is known by '", text,
-                                          "'; give a uid, or kind:namespace:name"));
+  return absl::NotFoundError(
+      absl::StrCat("nothing is known by '", text, "'; give a uid, or kind:namespace:name"));
 }
 
 HttpResponse Resource(Context* c, const std::string& text) {
@@ -294,8 +295,8 @@ HttpResponse Resource(Context* c, const std::string& text) {
   const auto around = query::FindNeighbours(c->view, question, &c->meter);
   if (!around.ok()) return ProblemOf(around.status());
   for (const query::NeighbourAnswer& n : around->neighbours) {
-    const std::string name = absl::StrCat(absl::AsciiStrToLower(n.via.type),
-                                          n.via.against_arrow ? "_by" : "");
+    const std::string name =
+        absl::StrCat(absl::AsciiStrToLower(n.via.type), n.via.against_arrow ? "_by" : "");
     json::value& list = relationships[name];
     if (list.is_null()) list = json::array();
     list.get_array().push_back(Brief(n.resource));
@@ -333,11 +334,11 @@ HttpResponse Topology(Context* c, const std::string& text) {
                                  {"type", e.type},
                                  {"valid_from", RenderTime(e.valid_from)}});
   }
-  return Ok(json::object{{"resource", Brief(around->of)},
-                         {"nodes", std::move(nodes)},
-                         {"edges", std::move(edges)},
-                         {"truncated", around->truncated ? Render(*around->truncated)
-                                                         : json::value(nullptr)}});
+  return Ok(json::object{
+      {"resource", Brief(around->of)},
+      {"nodes", std::move(nodes)},
+      {"edges", std::move(edges)},
+      {"truncated", around->truncated ? Render(*around->truncated) : json::value(nullptr)}});
 }
 
 HttpResponse IncidentsOf(Context* c, const std::string& text) {

@@ -10,8 +10,8 @@
 
 namespace kg::server {
 
-// POST /api/v1/rca and GET /api/v1/rca/{event_id}; POST /api/v1/updates and /api/v1/updates/batch; GET
-// /api/v1/graph/stats, /api/v1/graph/resource/{uid}, /api/v1/graph/topology/{uid} and
+// POST /api/v1/rca and GET /api/v1/rca/{event_id}; POST /api/v1/updates and /api/v1/updates/batch;
+// GET /api/v1/graph/stats, /api/v1/graph/resource/{uid}, /api/v1/graph/topology/{uid} and
 // /api/v1/incidents/{resource_id}. nullopt: none of them.
 std::optional<HttpResponse> HandleCompat(Database* database, const HttpRequest& request,
                                          const AskOptions& options);

@@ -122,18 +122,19 @@ class Translator {
     const std::string uid = Str(*e, "subject_uid");
     const std::optional<Named> named = Find(uid);
     if (!named) {
-      return Reject(place, absl::StrCat("'subject_uid' is '", uid, "', which is not known; send "
+      return Reject(place, absl::StrCat("'subject_uid' is '", uid,
+                                        "', which is not known; send "
                                         "the resource before its events, or with them"));
     }
-    json::object out = {{"event_id", id},
-                        {"etype", "k8s.event"},
-                        {"severity", Str(*e, "severity")},
-                        {"reason", Str(*e, "reason")},
-                        {"message", Str(*e, "message")},
-                        {"subject", json::object{{"kind", named->kind},
-                                                 {"uid", uid},
-                                                 {"ns", named->ns},
-                                                 {"name", named->name}}}};
+    json::object out = {
+        {"event_id", id},
+        {"etype", "k8s.event"},
+        {"severity", Str(*e, "severity")},
+        {"reason", Str(*e, "reason")},
+        {"message", Str(*e, "message")},
+        {"subject",
+         json::object{
+             {"kind", named->kind}, {"uid", uid}, {"ns", named->ns}, {"name", named->name}}}};
     const std::string time = Str(*e, "event_time");
     out["event_time"] = time.empty() ? at_ : time;
     if (!tenant_.empty()) out["client_id"] = tenant_;

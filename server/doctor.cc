@@ -107,7 +107,8 @@ json::value CheckCoverage(const Asking& asking, const Sources& seen) {
        "kubectl get nodes -o json | kgctl load -");
   want(seen.events > 0, "no Kubernetes events",
        "kubectl get events -A -o json | kgctl load - (at least hourly: a cluster forgets them)");
-  want(seen.changes > 0, "no changes: objects were seen only once, so what was changed is not known",
+  want(seen.changes > 0,
+       "no changes: objects were seen only once, so what was changed is not known",
        "load objects again later, or kubectl get -A --watch --output-watch-events -o json");
   want(seen.alerts > 0, "no alerts", "point an Alertmanager webhook at /api/v1/ingest");
   want(seen.logs > 0, "no log lines worth keeping",
@@ -154,7 +155,8 @@ std::vector<std::string> ReferrersOf(const View& view, ResourceId id) {
   return by;
 }
 
-// References to kinds that were never loaded say nothing about the cluster; others are missing there.
+// References to kinds that were never loaded say nothing about the cluster; others are missing
+// there.
 json::value CheckReferences(const Asking& asking, ScopeId scope, const query::Describer& say) {
   Check check("dangling_references");
   const Graph& graph = asking.view.graph();
@@ -190,12 +192,13 @@ json::value CheckReferences(const Asking& asking, ScopeId scope, const query::De
   }
   if (check.total() == 0) return check.Result(Outcome::kOk, "whatever is referred to is there");
   const Outcome outcome = found.empty() ? Outcome::kOk : Outcome::kWarning;
-  return check.Result(outcome,
-                      absl::StrCat(found.size(), " objects are referred to and not there; ",
-                                   not_loaded.size(), " kinds were not loaded"),
-                      found.empty() ? "kubectl get KIND -A -o json | kgctl load -"
-                                    : "create what is missing, or mend what refers to it; load "
-                                      "kinds that were not (kubectl get KIND -A -o json)");
+  return check.Result(
+      outcome,
+      found.empty() ? "whatever is referred to is there, of the kinds that were loaded"
+                    : absl::StrCat("objects that are referred to and not there: ", found.size()),
+      found.empty() ? "kubectl get KIND -A -o json | kgctl load -"
+                    : "create what is missing, or mend what refers to it; load "
+                      "kinds that were not (kubectl get KIND -A -o json)");
 }
 
 bool HasSubject(const View& view, ResourceId id) {
@@ -205,12 +208,13 @@ bool HasSubject(const View& view, ResourceId id) {
 }
 
 // One pass over the episodes of the window serves three checks.
-absl::Status ReadEpisodes(const Asking& asking, ScopeId scope, Check* no_subject, Sources* seen) {
-  query::BudgetMeter meter(asking.budget);
+absl::Status ReadEpisodes(const Asking& asking, ScopeId scope, query::BudgetMeter* meter,
+                          Check* no_subject, Sources* seen) {
+  meter->Enter("reading episodes");
   return asking.view.ForEachEpisode(
       scope, Interval{asking.view.oldest(), asking.view.as_of() + Duration(1)},
       [&](const EpisodeRecord& e) {
-        if (!meter.TakeBytes(query::CostOf(e))) return false;
+        if (!meter->TakeBytes(query::CostOf(e))) return false;
         if (e.category == Category::kChange) ++seen->changes;
         if (absl::StartsWith(e.etype, "k8s.event")) ++seen->events;
         if (absl::StrContains(e.etype, "alert") || absl::StrContains(e.etype, "prom")) {
@@ -257,6 +261,7 @@ json::value CheckLetters(const Asking& asking, ScopeId scope) {
 }  // namespace
 
 Answered AskDoctor(const Asking& asking) {
+  query::BudgetMeter meter(asking.budget);
   json::array checks;
   checks.push_back(CheckHealth(asking));
   checks.push_back(CheckDerived(asking));
@@ -268,7 +273,7 @@ Answered AskDoctor(const Asking& asking) {
     const query::Describer say(asking.view);
     Check no_subject("events_without_subject");
     Sources seen;
-    const absl::Status read = ReadEpisodes(asking, *scope, &no_subject, &seen);
+    const absl::Status read = ReadEpisodes(asking, *scope, &meter, &no_subject, &seen);
     if (!read.ok()) return read;
     CountObjects(asking, *scope, &seen);
     checks.push_back(CheckCoverage(asking, seen));
@@ -290,7 +295,10 @@ Answered AskDoctor(const Asking& asking) {
                            "load such input with --at TIME"));
     checks.push_back(CheckLetters(asking, *scope));
   }
-  return json::object{{"as_of", RenderTime(asking.question.at)}, {"checks", std::move(checks)}};
+  return json::object{
+      {"as_of", RenderTime(asking.question.at)},
+      {"checks", std::move(checks)},
+      {"truncated", meter.truncated() ? Render(*meter.truncated()) : json::value(nullptr)}};
 }
 
 }  // namespace kg::server

@@ -61,9 +61,9 @@ absl::Status ParseTarget(absl::string_view target, HttpRequest* request) {
     if (pair.empty()) continue;
     const size_t equals = pair.find('=');
     absl::StatusOr<std::string> name = Decode(pair.substr(0, equals), Plus::kIsSpace);
-    absl::StatusOr<std::string> value =
-        equals == absl::string_view::npos ? std::string()
-                                          : Decode(pair.substr(equals + 1), Plus::kIsSpace);
+    absl::StatusOr<std::string> value = equals == absl::string_view::npos
+                                            ? std::string()
+                                            : Decode(pair.substr(equals + 1), Plus::kIsSpace);
     if (!name.ok()) return name.status();
     if (!value.ok()) return value.status();
     request->query[*std::move(name)] = *std::move(value);

@@ -16,9 +16,9 @@ namespace kg::server {
 using Params = std::map<std::string, std::string, std::less<>>;
 
 struct HttpRequest {
-  std::string method;   // upper case
-  std::string path;     // decoded, without the query
-  Params query;         // decoded
+  std::string method;                          // upper case
+  std::string path;                            // decoded, without the query
+  Params query;                                // decoded
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
 

@@ -1,5 +1,7 @@
 #include "server/ingest_run.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "server/render.h"
 
@@ -30,12 +32,18 @@ uint64_t IngestReport::records() const {
 
 std::string TimeSourceText(TimeSource source) {
   switch (source) {
-    case TimeSource::kSource: return "their own time";
-    case TimeSource::kMetadata: return "the newest time in the record";
-    case TimeSource::kInputSet: return "the newest time in the input";
-    case TimeSource::kGiven: return "as given by --at";
-    case TimeSource::kEnvelope: return "the time of the message";
-    case TimeSource::kWallClock: return "the wall clock";
+    case TimeSource::kSource:
+      return "their own time";
+    case TimeSource::kMetadata:
+      return "the newest time in the record";
+    case TimeSource::kInputSet:
+      return "the newest time in the input";
+    case TimeSource::kGiven:
+      return "as given by --at";
+    case TimeSource::kEnvelope:
+      return "the time of the message";
+    case TimeSource::kWallClock:
+      return "the wall clock";
   }
   return "unknown";
 }

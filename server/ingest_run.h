@@ -21,8 +21,8 @@ struct IngestReport {
   int64_t applied = 0;
   int64_t unchanged = 0;
   int64_t refused = 0;
-  int64_t dead_letters = 0;             // all, those of decoding included
-  std::vector<std::string> problems;    // the first few, each with its position or its reason
+  int64_t dead_letters = 0;           // all, those of decoding included
+  std::vector<std::string> problems;  // the first few, each with its position or its reason
 
   // Records that were understood.
   uint64_t records() const;
@@ -70,8 +70,8 @@ class ApplySink : public ingest::Sink {
   IngestReport report_;
 };
 
-// How a set of inputs of `database` is decoded: its rules, its key, its clock. `mac_key` is filled and
-// must outlive the decoding.
+// How a set of inputs of `database` is decoded: its rules, its key, its clock. `mac_key` is filled
+// and must outlive the decoding.
 ingest::DecodeOptions DecodeOptionsFor(const Database& database, Timestamp wall_now,
                                        ingest::MacKey* mac_key);
 

@@ -33,11 +33,21 @@ size_t SequenceLength(const char* data, size_t size, size_t at) {
 void AppendEscaped(unsigned char c, std::string* out) {
   static constexpr char kHex[] = "0123456789abcdef";
   switch (c) {
-    case '"': *out += "\\\""; return;
-    case '\\': *out += "\\\\"; return;
-    case '\n': *out += "\\n"; return;
-    case '\r': *out += "\\r"; return;
-    case '\t': *out += "\\t"; return;
+    case '"':
+      *out += "\\\"";
+      return;
+    case '\\':
+      *out += "\\\\";
+      return;
+    case '\n':
+      *out += "\\n";
+      return;
+    case '\r':
+      *out += "\\r";
+      return;
+    case '\t':
+      *out += "\\t";
+      return;
     default:
       *out += "\\u00";
       *out += kHex[c >> 4];
@@ -81,14 +91,30 @@ void AppendDouble(double number, std::string* out) {
 
 void AppendScalar(const json::value& value, std::string* out) {
   switch (value.kind()) {
-    case json::kind::null: *out += "null"; break;
-    case json::kind::bool_: *out += value.get_bool() ? "true" : "false"; break;
-    case json::kind::int64: *out += std::to_string(value.get_int64()); break;
-    case json::kind::uint64: *out += std::to_string(value.get_uint64()); break;
-    case json::kind::double_: AppendDouble(value.get_double(), out); break;
-    case json::kind::string: AppendString(value.get_string(), out); break;
-    case json::kind::array: *out += "[]"; break;
-    case json::kind::object: *out += "{}"; break;
+    case json::kind::null:
+      *out += "null";
+      break;
+    case json::kind::bool_:
+      *out += value.get_bool() ? "true" : "false";
+      break;
+    case json::kind::int64:
+      *out += std::to_string(value.get_int64());
+      break;
+    case json::kind::uint64:
+      *out += std::to_string(value.get_uint64());
+      break;
+    case json::kind::double_:
+      AppendDouble(value.get_double(), out);
+      break;
+    case json::kind::string:
+      AppendString(value.get_string(), out);
+      break;
+    case json::kind::array:
+      *out += "[]";
+      break;
+    case json::kind::object:
+      *out += "{}";
+      break;
   }
 }
 
@@ -143,7 +169,8 @@ class JsonWriter {
   std::string* const out_;
 };
 
-// Plain only when no reader of YAML 1.1 or 1.2 could take it for a number, a time, a bool or syntax.
+// Plain only when no reader of YAML 1.1 or 1.2 could take it for a number, a time, a bool or
+// syntax.
 bool IsPlainYaml(const json::string& text) {
   if (text.empty() || text.size() > 200) return false;
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
@@ -152,10 +179,12 @@ bool IsPlainYaml(const json::string& text) {
     const bool digit = c >= '0' && c <= '9';
     if (!is_letter(c) && !digit && c != '-' && c != '_' && c != '.' && c != '/') return false;
   }
-  static const char* const kReserved[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+  static const char* const kReserved[] = {"null", "true", "false", "yes", "no",
+                                          "on",   "off",  "y",     "n"};
   std::string lower(text.data(), text.size());
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(c < 'a' && c >= 'A' ? c + 32 : c); });
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
+    return static_cast<char>(c < 'a' && c >= 'A' ? c + 32 : c);
+  });
   return std::none_of(std::begin(kReserved), std::end(kReserved),
                       [&](const char* word) { return lower == word; });
 }

@@ -35,7 +35,9 @@ using boost::system::error_code;
 
 constexpr auto kLinger = std::chrono::seconds(2);
 
-std::string ToString(beast::string_view text) { return std::string(text.data(), text.size()); }
+std::string ToString(beast::string_view text) {
+  return std::string(text.data(), text.size());
+}
 
 class Session;
 
@@ -114,8 +116,7 @@ class Session : public std::enable_shared_from_this<Session> {
     head_only_ = request.method() == http::verb::head;
     keep_alive_ = request.keep_alive() && !shared_->stopping;
     const auto length = parser_->content_length();
-    const uint64_t needed =
-        length ? *length : parser_->chunked() ? shared_->options.body_bytes : 0;
+    const uint64_t needed = length ? *length : parser_->chunked() ? shared_->options.body_bytes : 0;
     if (shared_->bodies_bytes + needed > shared_->options.bodies_bytes) {
       return Refuse(Overloaded("too many large requests at once; send this one again"));
     }
@@ -152,9 +153,9 @@ class Session : public std::enable_shared_from_this<Session> {
                                         " MiB; send the data in several")));
     }
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-      return Write(Problem(431, "header_too_large",
-                           absl::StrCat("the header may hold ",
-                                        shared_->options.header_bytes >> 10, " KiB")));
+      return Write(Problem(
+          431, "header_too_large",
+          absl::StrCat("the header may hold ", shared_->options.header_bytes >> 10, " KiB")));
     }
     if (error == beast::error::timeout) {
       // The stream has closed the socket already.
@@ -228,9 +229,9 @@ class Session : public std::enable_shared_from_this<Session> {
     response_->content_length(from.body.size());
     response_->body() = head_only_ ? std::string() : std::move(from.body);
     stream_.expires_after(shared_->options.write_time);
-    http::async_write(
-        stream_, *response_,
-        [self = shared_from_this()](error_code error, size_t) { self->OnWritten(error); });
+    http::async_write(stream_, *response_, [self = shared_from_this()](error_code error, size_t) {
+      self->OnWritten(error);
+    });
   }
 
   void OnWritten(error_code error) {

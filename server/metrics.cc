@@ -29,7 +29,9 @@ const Histogram::BucketBoundaries& Seconds() {
   return *bounds;
 }
 
-double ToSeconds(Duration d) { return static_cast<double>(d.count()) / 1e6; }
+double ToSeconds(Duration d) {
+  return static_cast<double>(d.count()) / 1e6;
+}
 
 }  // namespace
 
@@ -38,8 +40,10 @@ class Metrics::Impl {
   Impl()
       : requests_(MakeCounter("kg_http_requests_total", "Requests answered")),
         request_time_(MakeHistogram("kg_http_request_duration_seconds", "Time to answer")),
-        messages_(MakeCounter("kg_messages_processed_total", "Records read, by what became of them")),
-        dlq_(MakeCounter("kg_dlq_messages_total", "Records that could not be understood or applied")),
+        messages_(
+            MakeCounter("kg_messages_processed_total", "Records read, by what became of them")),
+        dlq_(MakeCounter("kg_dlq_messages_total",
+                         "Records that could not be understood or applied")),
         redactions_(MakeCounter("kg_redactions_total", "Secret values taken out, by rule")),
         ingest_time_(MakeHistogram("kg_message_processing_duration_seconds",
                                    "Time to decode and apply one body")),
@@ -164,7 +168,9 @@ Metrics::~Metrics() = default;
 void Metrics::Request(const std::string& route, int status, Duration took) {
   impl_->Request(route, status, took);
 }
-void Metrics::Ingested(const IngestReport& report, Duration took) { impl_->Ingested(report, took); }
+void Metrics::Ingested(const IngestReport& report, Duration took) {
+  impl_->Ingested(report, took);
+}
 void Metrics::RootCause(const std::string& verdict, Duration took) {
   impl_->RootCause(verdict, took);
 }

@@ -24,8 +24,8 @@ class Metrics {
   // An answer about root causes was given.
   void RootCause(const std::string& verdict, Duration took);
 
-  // Everything in the text format of Prometheus. Gauges are of this moment; those that need a pass over
-  // the graph are refreshed at most every 10 s.
+  // Everything in the text format of Prometheus. Gauges are of this moment; those that need a pass
+  // over the graph are refreshed at most every 10 s.
   std::string Text(const Database& database, const ListenerStats& listener, Timestamp now);
 
  private:

@@ -20,8 +20,8 @@ class NodeImpl : public Node {
   ~NodeImpl() override { Stop().IgnoreError(); }
 
   absl::Status Listen(const ListenerOptions& options) {
-    absl::StatusOr<std::unique_ptr<Listener>> listener =
-        Listener::Start(options, [this](const HttpRequest& request) { return api_.Handle(request); });
+    absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Start(
+        options, [this](const HttpRequest& request) { return api_.Handle(request); });
     if (!listener.ok()) return listener.status();
     {
       absl::MutexLock lock(&mutex_);

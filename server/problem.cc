@@ -9,16 +9,26 @@ namespace {
 
 const char* Title(int status) {
   switch (status) {
-    case 400: return "Bad request";
-    case 404: return "Not found";
-    case 405: return "Method not allowed";
-    case 408: return "Request timeout";
-    case 413: return "Content too large";
-    case 415: return "Unsupported media type";
-    case 431: return "Header too large";
-    case 503: return "Service unavailable";
-    case 504: return "Took too long";
-    default: return "Internal error";
+    case 400:
+      return "Bad request";
+    case 404:
+      return "Not found";
+    case 405:
+      return "Method not allowed";
+    case 408:
+      return "Request timeout";
+    case 413:
+      return "Content too large";
+    case 415:
+      return "Unsupported media type";
+    case 431:
+      return "Header too large";
+    case 503:
+      return "Service unavailable";
+    case 504:
+      return "Took too long";
+    default:
+      return "Internal error";
   }
 }
 

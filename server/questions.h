@@ -19,7 +19,7 @@ namespace kg::server {
 // A question after its common parameters were understood.
 struct Asking {
   const Database& database;
-  const View& view;              // as of `question.at`
+  const View& view;  // as of `question.at`
   query::Question question;
   query::Page page;
   query::Budget budget;

@@ -26,8 +26,8 @@ absl::StatusOr<std::optional<Severity>> MinSeverity(const Asking& asking) {
   return severity;
 }
 
-// The object a list is narrowed to; none where the question names none. The namespace then only says
-// where the object is.
+// The object a list is narrowed to; none where the question names none. The namespace then only
+// says where the object is.
 absl::StatusOr<std::optional<ResourceId>> Narrowed(const Asking& asking, ScopeId scope) {
   if (asking.question.object.empty()) return std::optional<ResourceId>();
   const absl::StatusOr<query::Target> target =

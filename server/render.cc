@@ -9,7 +9,9 @@ namespace kg::server {
 
 namespace json = boost::json;
 
-json::value RenderTime(Timestamp t) { return RenderOptional(FormatTime(t)); }
+json::value RenderTime(Timestamp t) {
+  return RenderOptional(FormatTime(t));
+}
 
 json::value RenderOptional(const std::string& text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
@@ -36,9 +38,9 @@ json::value Render(const query::PathStep& a) {
 }
 
 json::value Render(const query::EpisodeAnswer& a) {
-  return json::object{{"id", a.id},           {"class", a.cls},         {"reason", a.reason},
-                      {"time", RenderTime(a.time)}, {"message", a.message},
-                      {"event_id", RenderOptional(a.event_id)}};
+  return json::object{{"id", a.id},           {"class", a.cls},
+                      {"reason", a.reason},   {"time", RenderTime(a.time)},
+                      {"message", a.message}, {"event_id", RenderOptional(a.event_id)}};
 }
 
 json::value Render(const query::Truncated& a) {
@@ -69,8 +71,7 @@ json::value Render(const query::Against& a) {
 }
 
 json::value Render(const query::Gap& a) {
-  return json::object{
-      {"what", a.what}, {"from", RenderTime(a.from)}, {"to", RenderTime(a.to)}};
+  return json::object{{"what", a.what}, {"from", RenderTime(a.from)}, {"to", RenderTime(a.to)}};
 }
 
 namespace {
@@ -109,22 +110,21 @@ json::value Render(const query::Question& a) {
 namespace {
 
 json::object RenderCause(const query::CauseAnswer& a) {
-  return json::object{
-      {"rank", a.rank},
-      {"incident", RenderOptional(a.incident)},
-      {"category", a.category},
-      {"resource", Render(a.resource)},
-      {"episode", RenderOrNull(a.episode)},
-      {"finding", a.finding ? Render(*a.finding) : json::value(nullptr)},
-      {"onset", json::object{{"earliest", RenderTime(a.onset.earliest)},
-                             {"latest", RenderTime(a.onset.latest)}}},
-      {"score", a.score},
-      {"confidence", a.confidence},
-      {"parts", a.parts ? Render(*a.parts) : json::value(nullptr)},
-      {"path", RenderAll(a.path)},
-      {"evidence", RenderAll(a.evidence)},
-      {"against", RenderAll(a.against)},
-      {"explains", RenderCut(a.explains)}};
+  return json::object{{"rank", a.rank},
+                      {"incident", RenderOptional(a.incident)},
+                      {"category", a.category},
+                      {"resource", Render(a.resource)},
+                      {"episode", RenderOrNull(a.episode)},
+                      {"finding", a.finding ? Render(*a.finding) : json::value(nullptr)},
+                      {"onset", json::object{{"earliest", RenderTime(a.onset.earliest)},
+                                             {"latest", RenderTime(a.onset.latest)}}},
+                      {"score", a.score},
+                      {"confidence", a.confidence},
+                      {"parts", a.parts ? Render(*a.parts) : json::value(nullptr)},
+                      {"path", RenderAll(a.path)},
+                      {"evidence", RenderAll(a.evidence)},
+                      {"against", RenderAll(a.against)},
+                      {"explains", RenderCut(a.explains)}};
 }
 
 json::object RenderAffected(const query::AffectedAnswer& a) {
@@ -156,9 +156,13 @@ json::value Render(const SourcePosition& a) {
                       {"topic_id", RenderOptional(a.topic_id)}};
 }
 
-json::value Render(const query::CauseAnswer& a) { return RenderCause(a); }
+json::value Render(const query::CauseAnswer& a) {
+  return RenderCause(a);
+}
 
-json::value Render(const query::AffectedAnswer& a) { return RenderAffected(a); }
+json::value Render(const query::AffectedAnswer& a) {
+  return RenderAffected(a);
+}
 
 json::value Render(const query::Explained& a) {
   return json::object{{"resource", Render(a.resource)}, {"episode", Render(a.episode)}};
@@ -231,25 +235,25 @@ json::value Render(const query::BlastRadiusAnswer& a) {
 json::value Render(const query::StatsAnswer& a) {
   json::object by_class;
   for (const auto& [name, count] : a.by_class) by_class[name] = count;
-  return json::object{{"scope", json::object{{"tenant", RenderOptional(a.tenant)},
-                                             {"cluster", RenderOptional(a.cluster)}}},
-                      {"resources", a.resources},
-                      {"resources_deleted", a.resources_deleted},
-                      {"stubs", a.stubs},
-                      {"edges_open", a.edges_open},
-                      {"episodes", a.episodes},
-                      {"occurrences", a.occurrences},
-                      {"links", a.links},
-                      {"incidents", json::object{{"open", a.incidents_open},
-                                                 {"resolved", a.incidents_resolved}}},
-                      {"dead_letters", a.dead_letters},
-                      {"by_class", std::move(by_class)},
-                      {"buckets", RenderAll(a.buckets)},
-                      {"disk_bytes", a.disk_bytes},
-                      {"oldest", RenderTime(a.oldest)},
-                      {"newest", RenderTime(a.newest)},
-                      {"positions", RenderAll(a.positions)},
-                      {"truncated", RenderOrNull(a.truncated)}};
+  return json::object{
+      {"scope",
+       json::object{{"tenant", RenderOptional(a.tenant)}, {"cluster", RenderOptional(a.cluster)}}},
+      {"resources", a.resources},
+      {"resources_deleted", a.resources_deleted},
+      {"stubs", a.stubs},
+      {"edges_open", a.edges_open},
+      {"episodes", a.episodes},
+      {"occurrences", a.occurrences},
+      {"links", a.links},
+      {"incidents", json::object{{"open", a.incidents_open}, {"resolved", a.incidents_resolved}}},
+      {"dead_letters", a.dead_letters},
+      {"by_class", std::move(by_class)},
+      {"buckets", RenderAll(a.buckets)},
+      {"disk_bytes", a.disk_bytes},
+      {"oldest", RenderTime(a.oldest)},
+      {"newest", RenderTime(a.newest)},
+      {"positions", RenderAll(a.positions)},
+      {"truncated", RenderOrNull(a.truncated)}};
 }
 
 }  // namespace kg::server

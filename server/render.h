@@ -4,9 +4,9 @@
 
 #include "query/answers.h"
 
-// Answers as JSON values. The members of `rca`, `incidents`, `blast-radius` and `stats` are a contract:
-// names and order stay, new ones are added behind. A resource always has the same seven members, a cut
-// list is {"total","shown"}, times are RFC 3339 in UTC, and what is absent is null.
+// Answers as JSON values. The members of `rca`, `incidents`, `blast-radius` and `stats` are a
+// contract: names and order stay, new ones are added behind. A resource always has the same seven
+// members, a cut list is {"total","shown"}, times are RFC 3339 in UTC, and what is absent is null.
 
 namespace kg::server {
 

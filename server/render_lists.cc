@@ -23,9 +23,8 @@ json::array Texts(const std::vector<std::string>& texts) {
 }  // namespace
 
 json::value Render(const query::NeighbourAnswer& a) {
-  return json::object{{"resource", Render(a.resource)},
-                      {"distance", a.distance},
-                      {"via", Render(a.via)}};
+  return json::object{
+      {"resource", Render(a.resource)}, {"distance", a.distance}, {"via", Render(a.via)}};
 }
 
 json::value Render(const query::TimelineEntry& a) {
@@ -70,9 +69,8 @@ json::value Render(const query::RevisionAnswer& a) {
 }
 
 json::value Render(const query::EdgeGroup& a) {
-  return json::object{{"type", a.type},
-                      {"direction", a.out ? "out" : "in"},
-                      {"edges", RenderCut(a.edges)}};
+  return json::object{
+      {"type", a.type}, {"direction", a.out ? "out" : "in"}, {"edges", RenderCut(a.edges)}};
 }
 
 json::value Render(const query::ChangedResource& a) {
@@ -131,24 +129,18 @@ json::value Render(const query::EventsAnswer& a) {
 }
 
 json::value Render(const query::TimelineAnswer& a) {
-  return json::object{{"of", RenderOrNull(a.of)},
-                      {"from", RenderTime(a.from)},
-                      {"to", RenderTime(a.to)},
-                      {"entries", RenderAll(a.entries)},
-                      {"next", RenderOptional(a.next)},
-                      {"truncated", RenderOrNull(a.truncated)}};
+  return json::object{{"of", RenderOrNull(a.of)},       {"from", RenderTime(a.from)},
+                      {"to", RenderTime(a.to)},         {"entries", RenderAll(a.entries)},
+                      {"next", RenderOptional(a.next)}, {"truncated", RenderOrNull(a.truncated)}};
 }
 
 json::value Render(const query::ResourceDetail& a) {
-  return json::object{{"resource", Render(a.resource)},
-                      {"as_of", RenderTime(a.as_of)},
-                      {"fields", RenderAll(a.fields)},
-                      {"lives", RenderAll(a.lives)},
-                      {"revisions", RenderAll(a.revisions)},
-                      {"open_episodes", RenderAll(a.open_episodes)},
-                      {"edges", RenderAll(a.edges)},
-                      {"incidents", Texts(a.incidents)},
-                      {"truncated", RenderOrNull(a.truncated)}};
+  return json::object{
+      {"resource", Render(a.resource)},        {"as_of", RenderTime(a.as_of)},
+      {"fields", RenderAll(a.fields)},         {"lives", RenderAll(a.lives)},
+      {"revisions", RenderAll(a.revisions)},   {"open_episodes", RenderAll(a.open_episodes)},
+      {"edges", RenderAll(a.edges)},           {"incidents", Texts(a.incidents)},
+      {"truncated", RenderOrNull(a.truncated)}};
 }
 
 json::value Render(const query::DiffAnswer& a) {

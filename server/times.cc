@@ -40,13 +40,15 @@ std::string Print(const Parts& p, char between, const char* end, bool with_micro
   int size = std::snprintf(buffer, sizeof(buffer), "%04d-%02u-%02u%c%02d:%02d:%02d", p.year,
                            p.month, p.day, between, p.hour, p.minute, p.second);
   if (with_micros && p.micros != 0) {
-    size += std::snprintf(buffer + size, sizeof(buffer) - static_cast<size_t>(size), ".%06d",
-                          p.micros);
+    size +=
+        std::snprintf(buffer + size, sizeof(buffer) - static_cast<size_t>(size), ".%06d", p.micros);
   }
   return std::string(buffer, static_cast<size_t>(size)) + end;
 }
 
-bool IsBounded(Timestamp t) { return t != kForever && t != kBeginning; }
+bool IsBounded(Timestamp t) {
+  return t != kForever && t != kBeginning;
+}
 
 // Reads a text from left to right; every method says whether it found what it was asked for.
 class Reader {

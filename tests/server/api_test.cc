@@ -22,8 +22,7 @@ class World {
   World() : database_(OpenDatabase(dir_)), api_(database_.get(), &metrics_, Options()) {}
 
   HttpResponse Call(const std::string& method, const std::string& target,
-                    const std::string& body = "",
-                    std::map<std::string, std::string> headers = {}) {
+                    const std::string& body = "", std::map<std::string, std::string> headers = {}) {
     HttpRequest request;
     request.method = method;
     request.headers = std::move(headers);
@@ -67,7 +66,9 @@ std::string Gzip(const std::string& text) {
   return out;
 }
 
-std::string Text(const json::value& value) { return ToJsonText(value, JsonLayout::kCompact); }
+std::string Text(const json::value& value) {
+  return ToJsonText(value, JsonLayout::kCompact);
+}
 
 TEST_CASE("a node that just started is alive and ready, and says what it stores") {
   World world;
@@ -85,10 +86,9 @@ TEST_CASE("a node that just started is alive and ready, and says what it stores"
 TEST_CASE("what is put in can be asked for, plain and compressed") {
   for (const bool compressed : {false, true}) {
     World world;
-    const HttpResponse put =
-        compressed ? world.Call("POST", "/api/v1/ingest", Gzip(kMissingSecret),
-                                {{"content-encoding", "gzip"}})
-                   : world.Call("POST", "/api/v1/ingest", kMissingSecret);
+    const HttpResponse put = compressed ? world.Call("POST", "/api/v1/ingest", Gzip(kMissingSecret),
+                                                     {{"content-encoding", "gzip"}})
+                                        : world.Call("POST", "/api/v1/ingest", kMissingSecret);
     INFO(put.body);
     REQUIRE(put.status == 200);
     const json::value report = json::parse(put.body);
@@ -155,11 +155,11 @@ TEST_CASE("input that is none is refused, and what can be read of the rest is ke
   World world;
   CHECK(world.Call("POST", "/api/v1/ingest", "x", {{"content-encoding", "br"}}).status == 415);
   CHECK(world.Call("POST", "/api/v1/ingest?formta=json", "{}").status == 400);
-  const HttpResponse partial = world.Call(
-      "POST", "/api/v1/ingest",
-      R"({"apiVersion":"v1","kind":"Node","metadata":{"name":"n1","uid":"n-1",)"
-      R"("creationTimestamp":"2026-03-02T10:00:00Z"}})"
-      "\n{broken\n");
+  const HttpResponse partial =
+      world.Call("POST", "/api/v1/ingest",
+                 R"({"apiVersion":"v1","kind":"Node","metadata":{"name":"n1","uid":"n-1",)"
+                 R"("creationTimestamp":"2026-03-02T10:00:00Z"}})"
+                 "\n{broken\n");
   REQUIRE(partial.status == 200);
   const json::value report = json::parse(partial.body);
   CHECK(report.at("accepted").to_number<int>() == 1);

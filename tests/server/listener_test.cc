@@ -154,8 +154,9 @@ TEST_CASE("a header that does not come is given up") {
 TEST_CASE("a body that waits to be asked for is asked for") {
   const auto listener = MustStart(Small(), Echo);
   RawSocket raw(listener->port());
-  raw.Say("POST /c HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
-          "Connection: close\r\n\r\n");
+  raw.Say(
+      "POST /c HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
+      "Connection: close\r\n\r\n");
   CHECK(absl::StartsWith(raw.HearUntil("\r\n\r\n"), "HTTP/1.1 100"));
   raw.Say("hi");
   CHECK(absl::EndsWith(raw.HearAll(), "POST /c hi"));
@@ -196,9 +197,8 @@ TEST_CASE("more connections than allowed are told so") {
 }
 
 TEST_CASE("what a handler throws is answered 500") {
-  const auto listener = MustStart(Small(), [](const HttpRequest&) -> HttpResponse {
-    throw std::runtime_error("planted");
-  });
+  const auto listener = MustStart(
+      Small(), [](const HttpRequest&) -> HttpResponse { throw std::runtime_error("planted"); });
   const auto reply = ingest::Fetch(To(*listener, "/"));
   REQUIRE(reply.ok());
   CHECK(reply->status == 500);

@@ -29,8 +29,8 @@ query::CauseAnswer Cause() {
   cause.score = 0.91;
   cause.confidence = 0.83;
   cause.parts = query::ScoreParts{0.9, 0.8, 0.7, "h-2"};
-  cause.path.push_back({Pod(), {"Node", "v1", "", "n1", "", "", false}, "RUNS_ON", false, kAt,
-                        kForever, false});
+  cause.path.push_back(
+      {Pod(), {"Node", "v1", "", "n1", "", "", false}, "RUNS_ON", false, kAt, kForever, false});
   cause.evidence.push_back({"h-1", "cause", kAt, "OOM_KILL", "killed"});
   cause.against.push_back({"late", ""});
   cause.explains.total = 3;
@@ -151,13 +151,14 @@ TEST_CASE("the answer of stats") {
   answer.disk_bytes = 11;
   answer.newest = kAt;
   answer.positions.push_back({"kafka:a", 1, 42, -1, ""});
-  CHECK(Compact(Render(answer)) ==
-        R"({"scope":{"tenant":"acme","cluster":null},"resources":1,"resources_deleted":0,"stubs":0,)"
-        R"("edges_open":0,"episodes":0,"occurrences":0,"links":0,"incidents":{"open":2,"resolved":0},)"
-        R"("dead_letters":0,"by_class":{"OOM_KILL":3},"buckets":[{"start":"2026-03-02T10:30:00Z",)"
-        R"("end":"2026-03-02T16:30:00Z","state":"open","bytes":10}],"disk_bytes":11,"oldest":null,)"
-        R"("newest":"2026-03-02T10:30:00Z","positions":[{"source":"kafka:a","partition":1,)"
-        R"("offset":42,"epoch":-1,"topic_id":null}],"truncated":null})");
+  CHECK(
+      Compact(Render(answer)) ==
+      R"({"scope":{"tenant":"acme","cluster":null},"resources":1,"resources_deleted":0,"stubs":0,)"
+      R"("edges_open":0,"episodes":0,"occurrences":0,"links":0,"incidents":{"open":2,"resolved":0},)"
+      R"("dead_letters":0,"by_class":{"OOM_KILL":3},"buckets":[{"start":"2026-03-02T10:30:00Z",)"
+      R"("end":"2026-03-02T16:30:00Z","state":"open","bytes":10}],"disk_bytes":11,"oldest":null,)"
+      R"("newest":"2026-03-02T10:30:00Z","positions":[{"source":"kafka:a","partition":1,)"
+      R"("offset":42,"epoch":-1,"topic_id":null}],"truncated":null})");
 }
 
 }  // namespace

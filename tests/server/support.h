@@ -30,7 +30,9 @@ class TempDir {
 };
 
 // 2026-03-02T10:30:00Z: the wall clock of these tests.
-inline Timestamp WallClock() { return FromMicros(1'772'447'400'000'000); }
+inline Timestamp WallClock() {
+  return FromMicros(1'772'447'400'000'000);
+}
 
 inline std::unique_ptr<Database> OpenDatabase(const TempDir& dir) {
   DatabaseOptions options;
@@ -52,7 +54,8 @@ inline IngestReport Put(Database* database, const std::string& body) {
   return sink.report();
 }
 
-// A pod that can't find the Secret it mounts, its Deployment and ReplicaSet, and the events that say so.
+// A pod that can't find the Secret it mounts, its Deployment and ReplicaSet, and the events that
+// say so.
 extern const char kMissingSecret[];
 
 }  // namespace kg::server

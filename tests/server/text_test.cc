@@ -10,7 +10,9 @@ namespace {
 
 namespace json = boost::json;
 
-std::string Compact(const json::value& value) { return ToJsonText(value, JsonLayout::kCompact); }
+std::string Compact(const json::value& value) {
+  return ToJsonText(value, JsonLayout::kCompact);
+}
 
 TEST_CASE("numbers are written without exponents and with at most six decimals") {
   CHECK(Compact(0.83) == "0.83");
@@ -32,18 +34,24 @@ TEST_CASE("strings are valid UTF-8 whatever went in") {
 }
 
 TEST_CASE("members keep their order; pretty text is indented by two") {
-  const json::value value = json::object{{"b", 1}, {"a", json::array{1, "x"}}, {"c", json::array{}}};
+  const json::value value =
+      json::object{{"b", 1}, {"a", json::array{1, "x"}}, {"c", json::array{}}};
   CHECK(Compact(value) == R"({"b":1,"a":[1,"x"],"c":[]})");
   CHECK(ToJsonText(value, JsonLayout::kPretty) ==
         "{\n  \"b\": 1,\n  \"a\": [\n    1,\n    \"x\"\n  ],\n  \"c\": []\n}\n");
 }
 
 TEST_CASE("YAML quotes what a reader could take for something else") {
-  const json::value value = json::object{
-      {"plain", "web-0"},      {"number", "12"},       {"yes", "Yes"},
-      {"time", "2026-03-02"},  {"colon", "a: b"},      {"none", nullptr},
-      {"empty", ""},           {"list", json::array{json::object{{"a", 1}, {"b", "x"}}, "y"}},
-      {"nested", json::object{{"k", json::array{}}}}};
+  const json::value value =
+      json::object{{"plain", "web-0"},
+                   {"number", "12"},
+                   {"yes", "Yes"},
+                   {"time", "2026-03-02"},
+                   {"colon", "a: b"},
+                   {"none", nullptr},
+                   {"empty", ""},
+                   {"list", json::array{json::object{{"a", 1}, {"b", "x"}}, "y"}},
+                   {"nested", json::object{{"k", json::array{}}}}};
   CHECK(ToYamlText(value) ==
         "plain: web-0\n"
         "number: \"12\"\n"

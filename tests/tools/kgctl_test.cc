@@ -61,9 +61,8 @@ struct Ran {
 
 // Runs kgctl with a quoted command line; `before` is put in front (a pipe, variables).
 Ran Run(const TempDir& dir, const std::string& args, const std::string& before = "") {
-  const std::string line =
-      absl::StrCat(before, " env -u KG_SERVER KG_DATA_DIR=", dir / "data", " ", KGCTL, " ", args,
-                   " >", dir / "out", " 2>", dir / "err");
+  const std::string line = absl::StrCat(before, " env -u KG_SERVER KG_DATA_DIR=", dir / "data", " ",
+                                        KGCTL, " ", args, " >", dir / "out", " 2>", dir / "err");
   const int status = std::system(line.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadFile(dir / "out"),
           ReadFile(dir / "err")};
@@ -89,8 +88,8 @@ std::string Cluster() {
       R"("lastState":{"terminated":{"reason":"OOMKilled","exitCode":137,)"
       R"("startedAt":"2026-03-02T10:09:00Z","finishedAt":"2026-03-02T10:10:00Z"}}}]})";
   return absl::StrCat(
-      R"({"apiVersion":"v1","kind":"List","items":[)", Pod("cart-1", "p-1", "cart:1", killed), ",\n",
-      Pod("cart-2", "p-2", "cart:1", R"({"phase":"Running"})"), ",\n",
+      R"({"apiVersion":"v1","kind":"List","items":[)", Pod("cart-1", "p-1", "cart:1", killed),
+      ",\n", Pod("cart-2", "p-2", "cart:1", R"({"phase":"Running"})"), ",\n",
       R"({"apiVersion":"v1","kind":"Node","metadata":{"name":"n1","uid":"n-1",)",
       R"("creationTimestamp":"2026-02-01T00:00:00Z"}},)",
       R"({"apiVersion":"v1","kind":"Event","metadata":{"name":"cart-1.a","namespace":"shop",)",
@@ -243,7 +242,8 @@ TEST_CASE("what is broken becomes a dead letter, the rest is loaded") {
   const json::value answer = json::parse(listed.out);
   REQUIRE(answer.at("total").to_number<int>() == 1);
   CHECK(absl::StrContains(
-      std::string(answer.at("dead_letters").at(0).at("source").as_string().c_str()), "mixed.jsonl"));
+      std::string(answer.at("dead_letters").at(0).at("source").as_string().c_str()),
+      "mixed.jsonl"));
   CHECK(Run(dir, "resource pod/cart-1 -n shop").code == 0);
   CHECK(Run(dir, "dead-letters export").out.back() == '\n');
   CHECK(Run(dir, "dead-letters retry").code == 1);
@@ -259,10 +259,10 @@ TEST_CASE("what is broken becomes a dead letter, the rest is loaded") {
 TEST_CASE("a complete input deletes what is absent, and much only when told") {
   TempDir dir;
   LoadCluster(dir);
-  WriteFile(dir / "half.json",
-            absl::StrCat(R"({"apiVersion":"v1","kind":"List","items":[)",
-                         Pod("cart-1", "p-1", "cart:1", "{}"), "]}"));
-  const std::string load = "load --complete -n shop --at 2026-03-02T10:20:00Z " + (dir / "half.json");
+  WriteFile(dir / "half.json", absl::StrCat(R"({"apiVersion":"v1","kind":"List","items":[)",
+                                            Pod("cart-1", "p-1", "cart:1", "{}"), "]}"));
+  const std::string load =
+      "load --complete -n shop --at 2026-03-02T10:20:00Z " + (dir / "half.json");
   const Ran asked = Run(dir, load, "true |");
   INFO(asked.out << asked.err);
   CHECK(asked.code == 1);

@@ -13,10 +13,12 @@ constexpr size_t kShown = 12;
 }  // namespace
 
 void PrintAffected(const boost::json::array& affected, const PageStyle& style, std::ostream& out) {
-  const auto suffers = [](const boost::json::value& row) { return Str(row, "state") == "affected"; };
+  const auto suffers = [](const boost::json::value& row) {
+    return Str(row, "state") == "affected";
+  };
   const auto now = std::count_if(affected.begin(), affected.end(), suffers);
-  out << Bold(style, absl::StrCat("affected: ", now, ", at risk: ",
-                                  affected.size() - static_cast<size_t>(now)))
+  out << Bold(style, absl::StrCat("affected: ", now,
+                                  ", at risk: ", affected.size() - static_cast<size_t>(now)))
       << "\n";
   Table table({"STATE", "HOPS", "OBJECT", "SHOWN BY", "BECAUSE OF"});
   const size_t shown = style.wide ? affected.size() : std::min(affected.size(), kShown);

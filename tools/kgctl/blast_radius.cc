@@ -11,7 +11,9 @@ namespace json = boost::json;
 class BlastRadius : public QuestionCommand {
  public:
   std::string name() const override { return "blast-radius"; }
-  std::string about() const override { return "Who depends on an object: affected now, or at risk"; }
+  std::string about() const override {
+    return "Who depends on an object: affected now, or at risk";
+  }
   std::string examples() const override {
     return "  kgctl blast-radius node/n3\n"
            "  kgctl blast-radius secret/db-credentials -n shop --at -30m\n"
@@ -52,6 +54,8 @@ class BlastRadius : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeBlastRadius() { return std::make_unique<BlastRadius>(); }
+CommandPtr MakeBlastRadius() {
+  return std::make_unique<BlastRadius>();
+}
 
 }  // namespace kg::kgctl

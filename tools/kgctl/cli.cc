@@ -21,8 +21,8 @@ class CliFlags : public FlagSet {
             const std::string& help) override {
     app_->add_option(names, *target, help)->type_name(value)->take_last();
   }
-  void Texts(const std::string& names, const std::string& value,
-             std::vector<std::string>* target, const std::string& help) override {
+  void Texts(const std::string& names, const std::string& value, std::vector<std::string>* target,
+             const std::string& help) override {
     app_->add_option(names, *target, help)->type_name(value)->allow_extra_args(false);
   }
   void Switch(const std::string& names, bool* target, const std::string& help) override {
@@ -43,7 +43,8 @@ class CliFlags : public FlagSet {
 // Examples first: most who ask for help want a line to copy.
 class HelpText : public CLI::Formatter {
  public:
-  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
     if (app->get_parent() == nullptr) return CLI::Formatter::make_help(app, name, mode);
     const auto found = texts_.find(app->get_name());
     const Command& command = *found->second;
@@ -95,17 +96,18 @@ int ExplainParseError(const CLI::App& root, const CLI::ParseError& error, Enviro
   if (!extras.empty()) {
     const std::string typed = extras.front().substr(0, extras.front().find('='));
     if (typed.size() > 1 && typed.front() == '-') {
-      return UsageError(env, where,
-                        absl::StrCat("unknown flag '", typed, "'",
-                                     server::DidYouMean(typed, FlagNames(app))));
+      return UsageError(
+          env, where,
+          absl::StrCat("unknown flag '", typed, "'", server::DidYouMean(typed, FlagNames(app))));
     }
     if (chosen.empty()) {
       std::vector<std::string> names;
       for (const CLI::App* sub : root.get_subcommands([](const CLI::App*) { return true; })) {
         names.push_back(sub->get_name());
       }
-      return UsageError(env, where, absl::StrCat("unknown command '", typed, "'",
-                                                 server::DidYouMean(typed, names)));
+      return UsageError(
+          env, where,
+          absl::StrCat("unknown command '", typed, "'", server::DidYouMean(typed, names)));
     }
     return UsageError(env, where, absl::StrCat("one argument too many: '", typed, "'"));
   }
@@ -134,24 +136,30 @@ int RunCommand(Command* command, Environment* env) {
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kOk: return kExitOk;
-    case absl::StatusCode::kInvalidArgument: return kExitUsage;
-    case absl::StatusCode::kNotFound: return kExitNotFound;
+    case absl::StatusCode::kOk:
+      return kExitOk;
+    case absl::StatusCode::kInvalidArgument:
+      return kExitUsage;
+    case absl::StatusCode::kNotFound:
+      return kExitNotFound;
     case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded: return kExitUnavailable;
-    default: return kExitFailed;
+    case absl::StatusCode::kDeadlineExceeded:
+      return kExitUnavailable;
+    default:
+      return kExitFailed;
   }
 }
 
 int RunKgctl(const std::vector<std::string>& args, Environment* env) {
   const std::vector<CommandPtr> commands = AllCommands();
-  CLI::App root("kgctl: what broke in this Kubernetes cluster, and what broke with it.\n\n"
-                "Examples:\n"
-                "  kubectl get all,events -A -o json | kgctl load -   # put in what the cluster says\n"
-                "  kgctl rca -n shop                                  # why is something wrong there?\n"
-                "  kgctl rca pod/cart-7d9c -n shop --at 10:42         # why was this one, at that time?\n"
-                "  kgctl blast-radius node/n3                         # who depends on it?",
-                "kgctl");
+  CLI::App root(
+      "kgctl: what broke in this Kubernetes cluster, and what broke with it.\n\n"
+      "Examples:\n"
+      "  kubectl get all,events -A -o json | kgctl load -   # put in what the cluster says\n"
+      "  kgctl rca -n shop                                  # why is something wrong there?\n"
+      "  kgctl rca pod/cart-7d9c -n shop --at 10:42         # why was this one, at that time?\n"
+      "  kgctl blast-radius node/n3                         # who depends on it?",
+      "kgctl");
   auto help = std::make_shared<HelpText>();
   help->column_width(34);
   root.formatter(help);

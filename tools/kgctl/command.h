@@ -24,8 +24,9 @@ enum ExitCode : int {
 // The exit code that a failed command ends with.
 ExitCode ExitCodeOf(const absl::Status& status);
 
-// Takes the flags of one subcommand. Targets must outlive parsing; a flag that is not given leaves its
-// target as it is. Names as "-n,--namespace"; `value` is the word that stands for it in the help.
+// Takes the flags of one subcommand. Targets must outlive parsing; a flag that is not given leaves
+// its target as it is. Names as "-n,--namespace"; `value` is the word that stands for it in the
+// help.
 class FlagSet {
  public:
   virtual ~FlagSet() = default;
@@ -42,8 +43,8 @@ class FlagSet {
 
 // Where a command writes, and what it may know of its surroundings.
 struct Environment {
-  std::ostream& out;   // data
-  std::ostream& err;   // everything else
+  std::ostream& out;  // data
+  std::ostream& err;  // everything else
   bool out_is_terminal = false;
   bool err_is_terminal = false;
 };
@@ -52,8 +53,8 @@ class Command {
  public:
   virtual ~Command() = default;
   virtual std::string name() const = 0;
-  virtual std::string about() const = 0;     // one line
-  virtual std::string examples() const = 0;  // stands first in the help
+  virtual std::string about() const = 0;            // one line
+  virtual std::string examples() const = 0;         // stands first in the help
   virtual std::string notes() const { return ""; }  // stands last
   virtual void Define(FlagSet* flags) = 0;
   // The exit code, or why it failed; the latter is printed as one line.

@@ -13,7 +13,8 @@ namespace {
 // Gathers the long and short names of flags instead of parsing any.
 class NameCollector : public FlagSet {
  public:
-  void Text(const std::string& names, const std::string&, std::string*, const std::string&) override {
+  void Text(const std::string& names, const std::string&, std::string*,
+            const std::string&) override {
     Add(names);
   }
   void Texts(const std::string& names, const std::string&, std::vector<std::string>*,
@@ -61,13 +62,17 @@ std::string Bash() {
   }
   return absl::StrCat(
       "_kgctl() {\n"
-      "  local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\" words=\"\"\n"
+      "  local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\" "
+      "words=\"\"\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-      "    COMPREPLY=($(compgen -W \"", Names(commands), "\" -- \"$current\"))\n"
+      "    COMPREPLY=($(compgen -W \"",
+      Names(commands),
+      "\" -- \"$current\"))\n"
       "    return\n"
       "  fi\n"
       "  case \"$previous\" in\n"
-      "    -o|--output) COMPREPLY=($(compgen -W \"table wide json yaml name\" -- \"$current\")); return ;;\n"
+      "    -o|--output) COMPREPLY=($(compgen -W \"table wide json yaml name\" -- \"$current\")); "
+      "return ;;\n"
       "    --color) COMPREPLY=($(compgen -W \"auto always never\" -- \"$current\")); return ;;\n"
       "    completion) COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$current\")); return ;;\n"
       "    --data-dir|--rules) COMPREPLY=($(compgen -d -- \"$current\")); return ;;\n"
@@ -149,9 +154,7 @@ class Completion : public Command {
            "  source <(kgctl completion zsh)\n"
            "  kgctl completion fish | source";
   }
-  void Define(FlagSet* flags) override {
-    flags->Argument("shell", &shell_, "bash, zsh or fish");
-  }
+  void Define(FlagSet* flags) override { flags->Argument("shell", &shell_, "bash, zsh or fish"); }
   absl::StatusOr<int> Run(Environment* env) override {
     if (shell_ == "bash") {
       env->out << Bash();
@@ -160,9 +163,9 @@ class Completion : public Command {
     } else if (shell_ == "fish") {
       env->out << Fish();
     } else {
-      return absl::InvalidArgumentError(
-          shell_.empty() ? "name a shell: bash, zsh or fish"
-                         : absl::StrCat("no completion for '", shell_, "'; give bash, zsh or fish"));
+      return absl::InvalidArgumentError(shell_.empty() ? "name a shell: bash, zsh or fish"
+                                                       : absl::StrCat("no completion for '", shell_,
+                                                                      "'; give bash, zsh or fish"));
     }
     return kExitOk;
   }
@@ -173,6 +176,8 @@ class Completion : public Command {
 
 }  // namespace
 
-CommandPtr MakeCompletion() { return std::make_unique<Completion>(); }
+CommandPtr MakeCompletion() {
+  return std::make_unique<Completion>();
+}
 
 }  // namespace kg::kgctl

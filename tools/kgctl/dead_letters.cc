@@ -21,7 +21,9 @@ constexpr char kFilePrefix[] = "file:";
 class DeadLetters : public Command {
  public:
   std::string name() const override { return "dead-letters"; }
-  std::string about() const override { return "Records that could not be understood: list, retry, export"; }
+  std::string about() const override {
+    return "Records that could not be understood: list, retry, export";
+  }
   std::string examples() const override {
     return "  kgctl dead-letters                     # where each stood, and why it was refused\n"
            "  kgctl dead-letters retry               # read their sources again\n"
@@ -156,6 +158,8 @@ class DeadLetters : public Command {
 
 }  // namespace
 
-CommandPtr MakeDeadLetters() { return std::make_unique<DeadLetters>(); }
+CommandPtr MakeDeadLetters() {
+  return std::make_unique<DeadLetters>();
+}
 
 }  // namespace kg::kgctl

@@ -17,6 +17,7 @@ class Diff : public QuestionCommand {
   }
 
  protected:
+  bool TakesSelector() const override { return true; }
   bool HasPages() const override { return true; }
   void DefineOwn(FlagSet* flags) override {
     flags->Text("--from", "TIME", &from_, "The earlier time (default: --since before --at)");
@@ -91,6 +92,8 @@ class Diff : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeDiff() { return std::make_unique<Diff>(); }
+CommandPtr MakeDiff() {
+  return std::make_unique<Diff>();
+}
 
 }  // namespace kg::kgctl

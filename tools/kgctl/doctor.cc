@@ -12,7 +12,9 @@ constexpr size_t kItemsShown = 5;
 class Doctor : public QuestionCommand {
  public:
   std::string name() const override { return "doctor"; }
-  std::string about() const override { return "What is missing in the data, and what to do about it"; }
+  std::string about() const override {
+    return "What is missing in the data, and what to do about it";
+  }
   std::string examples() const override {
     return "  kgctl doctor\n"
            "  kgctl doctor -n shop -o wide          # every object concerned\n"
@@ -20,6 +22,7 @@ class Doctor : public QuestionCommand {
   }
 
  protected:
+  bool TakesWindow() const override { return false; }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << "\n";
     for (const json::value& check : List(answer, "checks")) {
@@ -72,6 +75,8 @@ class Doctor : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeDoctor() { return std::make_unique<Doctor>(); }
+CommandPtr MakeDoctor() {
+  return std::make_unique<Doctor>();
+}
 
 }  // namespace kg::kgctl

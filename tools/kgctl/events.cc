@@ -10,7 +10,9 @@ namespace json = boost::json;
 class Events : public QuestionCommand {
  public:
   std::string name() const override { return "events"; }
-  std::string about() const override { return "Events, alerts, changes and log patterns, filtered"; }
+  std::string about() const override {
+    return "Events, alerts, changes and log patterns, filtered";
+  }
   std::string examples() const override {
     return "  kgctl events -n shop --since 2h\n"
            "  kgctl events pod/cart-7d9c -n shop --type Warning\n"
@@ -19,7 +21,10 @@ class Events : public QuestionCommand {
   }
 
  protected:
-  std::string ObjectHelp() const override { return "KIND/NAME; without one, those of the namespace"; }
+  bool TakesSelector() const override { return true; }
+  std::string ObjectHelp() const override {
+    return "KIND/NAME; without one, those of the namespace";
+  }
   bool HasPages() const override { return true; }
   void DefineOwn(FlagSet* flags) override {
     flags->Text("--class", "CLASSES", &class_, "Only these failure classes");
@@ -50,14 +55,15 @@ class Events : public QuestionCommand {
     }
     Table table(titles);
     for (const json::value& e : List(answer, "events")) {
-      const std::string count = absl::StrCat(Bool(e, "at_least") ? ">=" : "", Int(e, "occurrences"));
+      const std::string count =
+          absl::StrCat(Bool(e, "at_least") ? ">=" : "", Int(e, "occurrences"));
       const std::string object = ResourceText(Get(e, "resource"));
       if (page.style.wide) {
         table.Add({TimeText(e, "time"), TimeText(e, "last"), count, Str(e, "severity"), object,
                    Str(e, "class"), Str(e, "reason"), Str(e, "id"), Str(e, "message")});
       } else {
-        table.Add({TimeText(e, "time").substr(5), count, Str(e, "severity"), object, Str(e, "class"),
-                   Str(e, "message")});
+        table.Add({TimeText(e, "time").substr(5), count, Str(e, "severity"), object,
+                   Str(e, "class"), Str(e, "message")});
       }
     }
     if (table.empty()) {
@@ -79,6 +85,8 @@ class Events : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeEvents() { return std::make_unique<Events>(); }
+CommandPtr MakeEvents() {
+  return std::make_unique<Events>();
+}
 
 }  // namespace kg::kgctl

@@ -10,7 +10,9 @@ namespace json = boost::json;
 class Incidents : public QuestionCommand {
  public:
   std::string name() const override { return "incidents"; }
-  std::string about() const override { return "What goes wrong together: open ones first, worst first"; }
+  std::string about() const override {
+    return "What goes wrong together: open ones first, worst first";
+  }
   std::string examples() const override {
     return "  kgctl incidents\n"
            "  kgctl incidents -n shop --status open --severity error\n"
@@ -18,6 +20,9 @@ class Incidents : public QuestionCommand {
   }
 
  protected:
+  std::string WindowHelp() const override {
+    return "How far back from there: 15m, 2h (default: all that is kept)";
+  }
   bool HasPages() const override { return true; }
   void DefineOwn(FlagSet* flags) override {
     flags->Text("--status", "STATUS", &status_, "open or resolved (default both)");
@@ -30,11 +35,11 @@ class Incidents : public QuestionCommand {
   }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << "\n";
-    Table table(page.style.wide
-                    ? std::vector<std::string>{"ID", "STATUS", "SEVERITY", "OPENED", "LAST",
-                                               "RESOLVED", "MEMBERS", "ROOT CAUSE", "TITLE"}
-                    : std::vector<std::string>{"ID", "STATUS", "SEVERITY", "OPENED", "MEMBERS",
-                                               "TITLE"});
+    Table table(
+        page.style.wide
+            ? std::vector<std::string>{"ID", "STATUS", "SEVERITY", "OPENED", "LAST", "RESOLVED",
+                                       "MEMBERS", "ROOT CAUSE", "TITLE"}
+            : std::vector<std::string>{"ID", "STATUS", "SEVERITY", "OPENED", "MEMBERS", "TITLE"});
     for (const json::value& i : List(answer, "incidents")) {
       const std::string members = absl::StrCat(Int(i, "members.total"));
       if (page.style.wide) {
@@ -58,7 +63,8 @@ class Incidents : public QuestionCommand {
   }
   std::vector<std::string> Names(const json::value& answer) override {
     std::vector<std::string> names;
-    for (const json::value& i : List(answer, "incidents")) names.push_back("incident/" + Str(i, "id"));
+    for (const json::value& i : List(answer, "incidents"))
+      names.push_back("incident/" + Str(i, "id"));
     return names;
   }
 
@@ -68,6 +74,8 @@ class Incidents : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeIncidents() { return std::make_unique<Incidents>(); }
+CommandPtr MakeIncidents() {
+  return std::make_unique<Incidents>();
+}
 
 }  // namespace kg::kgctl

@@ -34,8 +34,8 @@ absl::StatusOr<std::string> ReadAll(const std::string& path) {
   } else {
     std::ifstream in(path, std::ios::binary);
     if (!in || std::filesystem::is_directory(path)) {
-      return absl::NotFoundError(absl::StrCat("can't read ", path,
-                                              "; to a node, files are sent one by one (no folders)"));
+      return absl::NotFoundError(
+          absl::StrCat("can't read ", path, "; to a node, files are sent one by one (no folders)"));
     }
     body.assign(std::istreambuf_iterator<char>(in), {});
   }
@@ -52,7 +52,8 @@ class LoadCommand : public Command {
   std::string about() const override { return "Put in what kubectl, alerts, logs or topics say"; }
   std::string examples() const override {
     return "  # all that is useful from a cluster, then load it:\n"
-           "  kubectl get -A -o json nodes,namespaces,pods,replicasets,deployments,statefulsets,\\\n"
+           "  kubectl get -A -o json "
+           "nodes,namespaces,pods,replicasets,deployments,statefulsets,\\\n"
            "daemonsets,jobs,cronjobs,services,endpointslices,ingresses,configmaps,\\\n"
            "serviceaccounts,persistentvolumeclaims,persistentvolumes,storageclasses,\\\n"
            "horizontalpodautoscalers,poddisruptionbudgets,resourcequotas,limitranges,\\\n"
@@ -68,8 +69,10 @@ class LoadCommand : public Command {
   }
   std::string notes() const override {
     return "Formats, told by their content: kubectl's JSON and YAML (lists, single objects, watch\n"
-           "frames, several in one stream), cluster-info dump folders, Events of both APIs, kubectl\n"
-           "logs --prefix --timestamps, Alertmanager's webhook, and the topics state.k8s.resource,\n"
+           "frames, several in one stream), cluster-info dump folders, Events of both APIs, "
+           "kubectl\n"
+           "logs --prefix --timestamps, Alertmanager's webhook, and the topics "
+           "state.k8s.resource,\n"
            "state.k8s.topology, events.normalized, logs.normalized, state.prom.targets,\n"
            "state.prom.rules and graph.commands as JSON lines; all also gzip or zstd.\n"
            "Loading the same input again changes nothing. Secret values are never stored.\n"
@@ -78,7 +81,8 @@ class LoadCommand : public Command {
 
   void Define(FlagSet* flags) override {
     flags->Arguments("file", &paths_, "Files, folders, or - for standard input");
-    flags->Text("--at", "TIME", &at_, "Date of records that carry none (default: newest in the input)");
+    flags->Text("--at", "TIME", &at_,
+                "Date of records that carry none (default: newest in the input)");
     flags->Text("--format", "NAME", &format_,
                 absl::StrCat("Instead of telling by content: ",
                              absl::StrJoin(ingest::FormatNames(), ", ")));
@@ -185,7 +189,7 @@ class LoadCommand : public Command {
     }
     server::Params params;
     const std::pair<const char*, const std::string*> given[] = {
-        {"at", &at_},         {"format", &format_}, {"topic", &topic_}, {"namespace", &namespace_},
+        {"at", &at_},         {"format", &format_},  {"topic", &topic_}, {"namespace", &namespace_},
         {"tenant", &tenant_}, {"cluster", &cluster_}};
     for (const auto& [name, value] : given) {
       if (!value->empty()) params[name] = *value;
@@ -236,6 +240,8 @@ class LoadCommand : public Command {
 
 }  // namespace
 
-CommandPtr MakeLoad() { return std::make_unique<LoadCommand>(); }
+CommandPtr MakeLoad() {
+  return std::make_unique<LoadCommand>();
+}
 
 }  // namespace kg::kgctl

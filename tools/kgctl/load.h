@@ -17,7 +17,7 @@ enum class Consent { kAsk, kGiven };
 
 struct LoadRequest {
   std::vector<std::string> paths;
-  ingest::DecodeOptions decode;   // rules, key and clock are filled in
+  ingest::DecodeOptions decode;  // rules, key and clock are filled in
   bool strict = false;
   Consent consent = Consent::kAsk;
 };

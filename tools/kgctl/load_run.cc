@@ -129,8 +129,9 @@ absl::Status Approve(const Database& database, const CompletenessRecord& record,
     if (reply == "y" || reply == "Y" || reply == "yes") return absl::OkStatus();
   }
   return absl::FailedPreconditionError(
-      absl::StrCat(what, ", more than 20 %; nothing was deleted. Check that the input is complete, "
-                         "then add --yes"));
+      absl::StrCat(what,
+                   ", more than 20 %; nothing was deleted. Check that the input is complete, "
+                   "then add --yes"));
 }
 
 }  // namespace

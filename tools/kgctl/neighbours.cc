@@ -18,6 +18,7 @@ class NeighboursCommand : public QuestionCommand {
   }
 
  protected:
+  bool TakesWindow() const override { return false; }
   std::string ObjectHelp() const override { return "KIND/NAME"; }
   bool HasPages() const override { return true; }
   void DefineOwn(FlagSet* flags) override {
@@ -38,8 +39,8 @@ class NeighboursCommand : public QuestionCommand {
     for (const json::value& row : List(answer, "neighbours")) {
       const json::value& via = Get(row, "via");
       const std::string type = Str(via, "type");
-      const std::string edge =
-          Bool(via, "against_arrow") ? absl::StrCat("<-", type, "-") : absl::StrCat("-", type, "->");
+      const std::string edge = Bool(via, "against_arrow") ? absl::StrCat("<-", type, "-")
+                                                          : absl::StrCat("-", type, "->");
       // Of a direct neighbour, the other end is what was asked about.
       const std::string from = Int(row, "distance") > 1 ? ResourceText(Get(via, "from")) : "";
       table.Add({absl::StrCat(Int(row, "distance")), edge, ResourceText(Get(row, "resource")),
@@ -66,6 +67,8 @@ class NeighboursCommand : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeNeighbours() { return std::make_unique<NeighboursCommand>(); }
+CommandPtr MakeNeighbours() {
+  return std::make_unique<NeighboursCommand>();
+}
 
 }  // namespace kg::kgctl

@@ -19,6 +19,7 @@ class PathCommand : public QuestionCommand {
   }
 
  protected:
+  bool TakesWindow() const override { return false; }
   std::string ObjectHelp() const override { return ""; }
   void DefineOwn(FlagSet* flags) override {
     flags->Argument("from", &from_, "KIND/NAME");
@@ -45,7 +46,8 @@ class PathCommand : public QuestionCommand {
     page.out << Printable(ResourceText(Get(answer, "from"))) << "\n";
     for (size_t i = 0; i < steps.size(); ++i) {
       const std::string type = Str(steps[i], "type");
-      page.out << "  " << (Bool(steps[i], "against_arrow") ? "<-" + type + "- " : "-" + type + "-> ")
+      page.out << "  "
+               << (Bool(steps[i], "against_arrow") ? "<-" + type + "- " : "-" + type + "-> ")
                << Printable(ResourceText(Get(steps[i], "to"))) << "\n";
       if (i < why.size()) {
         for (const std::string& line : Wrap(Str(why[i]), kPageColumns - 8)) {
@@ -70,6 +72,8 @@ class PathCommand : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakePath() { return std::make_unique<PathCommand>(); }
+CommandPtr MakePath() {
+  return std::make_unique<PathCommand>();
+}
 
 }  // namespace kg::kgctl

@@ -25,15 +25,21 @@ bool IsDumbTerminal() {
 
 void QuestionCommand::Define(FlagSet* flags) {
   if (!ObjectHelp().empty()) flags->Arguments("object", &objects_, ObjectHelp());
-  flags->Text("-n,--namespace", "NS", &namespace_, "Namespace asked about (default: all)");
-  flags->Switch("-A,--all-namespaces", &all_namespaces_, "All namespaces");
-  flags->Text("-l,--selector", "SELECTOR", &selector_, "Labels, as kubectl's -l");
+  if (TakesNamespace()) {
+    flags->Text("-n,--namespace", "NS", &namespace_, "Namespace asked about (default: all)");
+    flags->Switch("-A,--all-namespaces", &all_namespaces_, "All namespaces");
+  }
+  if (TakesSelector()) {
+    flags->Text("-l,--selector", "SELECTOR", &selector_, "Labels, as kubectl's -l");
+  }
   flags->Text("--tenant", "NAME", &tenant_, "Tenant, where there are several");
   flags->Text("--cluster", "NAME", &cluster_, "Cluster, where there are several");
   flags->Text("--at", "TIME", &at_,
               "Moment asked about: 2026-03-02T10:42:00Z, 10:42, -15m (default: the newest data; "
               "on a node, now)");
-  flags->Text("--since", "DURATION", &since_, "How far back from there: 15m, 2h (default 1h)");
+  if (TakesWindow()) {
+    flags->Text("--since", "DURATION", &since_, WindowHelp());
+  }
   if (HasPages()) {
     flags->Text("--limit", "N", &limit_, "Rows at most (default 100)");
     flags->Text("--cursor", "CURSOR", &cursor_, "Where the page before ended");
@@ -43,7 +49,8 @@ void QuestionCommand::Define(FlagSet* flags) {
   flags->Text("-o,--output", "FORMAT", &output_, "table, wide, json, yaml or name");
   flags->Switch("--no-headers", &no_headers_, "No headers in tables");
   flags->Text("--color", "WHEN", &color_, "auto, always or never (env NO_COLOR)");
-  flags->Text("--timeout", "DURATION", &timeout_, "Time for the answer (default 20s, on a node 2s)");
+  flags->Text("--timeout", "DURATION", &timeout_,
+              "Time for the answer (default 20s, on a node 2s)");
 }
 
 void QuestionCommand::Set(server::Params* params, const std::string& name,
@@ -75,8 +82,8 @@ PageStyle QuestionCommand::Style(const Environment& env) const {
   PageStyle style;
   style.headers = !no_headers_;
   style.wide = output_ == "wide";
-  style.color = color_ == "always" ||
-                (color_ == "auto" && env.out_is_terminal && !IsSet("NO_COLOR") && !IsDumbTerminal());
+  style.color = color_ == "always" || (color_ == "auto" && env.out_is_terminal &&
+                                       !IsSet("NO_COLOR") && !IsDumbTerminal());
   return style;
 }
 

@@ -11,8 +11,8 @@
 
 namespace kg::kgctl {
 
-// The part that all questions share: flags, asking, and the five output formats. A question adds its
-// own flags and says how its answer looks as a table.
+// The part that all questions share: flags, asking, and the five output formats. A question adds
+// its own flags and says how its answer looks as a table.
 class QuestionCommand : public Command {
  public:
   void Define(FlagSet* flags) final;
@@ -37,6 +37,11 @@ class QuestionCommand : public Command {
   // Whether the question takes an object, and how the help calls it.
   virtual std::string ObjectHelp() const { return ""; }
   virtual bool HasPages() const { return false; }
+  // Which of the common flags would say something to it.
+  virtual bool TakesSelector() const { return false; }
+  virtual bool TakesNamespace() const { return true; }
+  virtual bool TakesWindow() const { return true; }
+  virtual std::string WindowHelp() const { return "How far back from there: 15m, 2h (default 1h)"; }
 
   // Sets `name` where `value` is not empty.
   static void Set(server::Params* params, const std::string& name, const std::string& value);

@@ -68,6 +68,7 @@ class Rca : public QuestionCommand {
   }
 
  protected:
+  bool TakesSelector() const override { return true; }
   std::string ObjectHelp() const override {
     return "KIND/NAME, incident/ID or event/ID; without one, all that is wrong in the namespace";
   }
@@ -109,10 +110,12 @@ class Rca : public QuestionCommand {
     const std::string verdict = Str(answer, "verdict");
     const std::string word = absl::AsciiStrToUpper(verdict);
     std::string sentence;
+    const size_t causes = List(answer, "root_causes").size();
+    const std::string count = absl::StrCat(causes, causes == 1 ? " root cause" : " root causes");
     if (verdict == "explained") {
-      sentence = "what is wrong has a root cause in the data";
+      sentence = absl::StrCat(count, " for all that is wrong");
     } else if (verdict == "partial") {
-      sentence = "some of what is wrong has a root cause in the data, some has none";
+      sentence = absl::StrCat(count, " for a part of what is wrong; the rest has none in the data");
     } else if (verdict == "healthy") {
       sentence = "nothing is wrong here";
     } else {
@@ -123,11 +126,11 @@ class Rca : public QuestionCommand {
   }
 
   static void PrintCause(const json::value& cause, const Page& page, bool detailed) {
-    const std::string head = absl::StrCat(
-        Int(cause, "rank"), ". ", ResourceText(Get(cause, "resource")),
-        Bool(cause, "resource.exists") ? "" : " (not there)");
-    const std::string tail = absl::StrCat("confidence ", Score(Num(cause, "confidence")), "  ",
-                                          Str(cause, "category"));
+    const std::string head =
+        absl::StrCat(Int(cause, "rank"), ". ", ResourceText(Get(cause, "resource")),
+                     Bool(cause, "resource.exists") ? "" : " (not there)");
+    const std::string tail =
+        absl::StrCat("confidence ", Score(Num(cause, "confidence")), "  ", Str(cause, "category"));
     const size_t room = kPageColumns - tail.size() - 2;
     const std::string fitted = Fit(page.style, head, room);
     page.out << "\n"
@@ -160,7 +163,7 @@ class Rca : public QuestionCommand {
       std::string role = Str(e, "role");
       role.resize(std::max<size_t>(role.size(), 8), ' ');
       std::string cls = Str(e, "class");
-      cls.resize(std::max<size_t>(cls.size(), 18), ' ');
+      cls.resize(std::max<size_t>(cls.size(), 22), ' ');
       Field(page, i == 0 ? "evidence" : "",
             absl::StrCat(ClockText(e, "time"), "  ", role, "  ", cls, "  ", Str(e, "text")), 1);
     }
@@ -212,8 +215,9 @@ class Rca : public QuestionCommand {
       }
       page.out << "\n";
     } else if (others > 0 && !page.style.wide) {
-      page.out << "\n" << Dim(page.style, absl::StrCat("-o wide: ", others,
-                                                       " other candidates, and why they lost"))
+      page.out << "\n"
+               << Dim(page.style,
+                      absl::StrCat("-o wide: ", others, " other candidates, and why they lost"))
                << "\n";
     }
   }
@@ -228,7 +232,8 @@ class Rca : public QuestionCommand {
                                            : Wrap(text, room);
     if (wrapped.size() > lines) {
       wrapped.resize(lines);
-      if (Columns(wrapped.back()) >= room) wrapped.back() = Fit(page.style, wrapped.back(), room - 1);
+      if (Columns(wrapped.back()) >= room)
+        wrapped.back() = Fit(page.style, wrapped.back(), room - 1);
       wrapped.back() += "~";
     }
     for (size_t i = 0; i < wrapped.size(); ++i) {
@@ -241,6 +246,8 @@ class Rca : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeRca() { return std::make_unique<Rca>(); }
+CommandPtr MakeRca() {
+  return std::make_unique<Rca>();
+}
 
 }  // namespace kg::kgctl

@@ -21,7 +21,9 @@ std::string Change(const json::value& delta) {
 class ResourceCommand : public QuestionCommand {
  public:
   std::string name() const override { return "resource"; }
-  std::string about() const override { return "One object: state, lives, revisions, edges, what holds"; }
+  std::string about() const override {
+    return "One object: state, lives, revisions, edges, what holds";
+  }
   std::string examples() const override {
     return "  kgctl resource pod/cart-7d9c -n shop\n"
            "  kgctl resource deploy/cart -n shop --since 24h -o wide   # every revision\n"
@@ -29,6 +31,9 @@ class ResourceCommand : public QuestionCommand {
   }
 
  protected:
+  std::string WindowHelp() const override {
+    return "How far back from there: 15m, 2h (default: all that is kept)";
+  }
   std::string ObjectHelp() const override { return "KIND/NAME"; }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << "\n"
@@ -70,7 +75,8 @@ class ResourceCommand : public QuestionCommand {
     Table table({"EDGE", "OBJECT", "THERE", "SINCE"});
     for (const json::value& group : List(answer, "edges")) {
       const std::string type = Str(group, "type");
-      const std::string edge = Str(group, "direction") == "out" ? "-" + type + "->" : "<-" + type + "-";
+      const std::string edge =
+          Str(group, "direction") == "out" ? "-" + type + "->" : "<-" + type + "-";
       for (const json::value& step : List(group, "edges.shown")) {
         table.Add({edge, ResourceText(Get(step, "to")), Bool(step, "to.exists") ? "yes" : "NO",
                    TimeText(step, "valid_from")});
@@ -113,6 +119,8 @@ class ResourceCommand : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeResource() { return std::make_unique<ResourceCommand>(); }
+CommandPtr MakeResource() {
+  return std::make_unique<ResourceCommand>();
+}
 
 }  // namespace kg::kgctl

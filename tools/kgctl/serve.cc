@@ -34,7 +34,9 @@ absl::Status ParseListen(const std::string& text, server::ListenerOptions* optio
 class Serve : public Command {
  public:
   std::string name() const override { return "serve"; }
-  std::string about() const override { return "Run a node: take input and answer questions over HTTP"; }
+  std::string about() const override {
+    return "Run a node: take input and answer questions over HTTP";
+  }
   std::string examples() const override {
     return "  kgctl serve --data-dir /var/lib/kg\n"
            "  curl -sS --data-binary @cluster.json http://127.0.0.1:8080/api/v1/ingest\n"
@@ -43,7 +45,8 @@ class Serve : public Command {
   }
   std::string notes() const override {
     return "Questions are under /api/v1/ by the names of the commands, with their flags as\n"
-           "parameters; /healthz, /readyz and /metrics are there too. The port asks for no password:\n"
+           "parameters; /healthz, /readyz and /metrics are there too. The port asks for no "
+           "password:\n"
            "keep it on loopback, or behind something that does. SIGTERM ends the node cleanly.";
   }
   void Define(FlagSet* flags) override {
@@ -108,6 +111,8 @@ class Serve : public Command {
 
 }  // namespace
 
-CommandPtr MakeServe() { return std::make_unique<Serve>(); }
+CommandPtr MakeServe() {
+  return std::make_unique<Serve>();
+}
 
 }  // namespace kg::kgctl

@@ -58,8 +58,8 @@ class NodeSource : public Source {
     }
     absl::StatusOr<ingest::HttpReply> reply = ingest::Fetch(call);
     if (!reply.ok()) {
-      return absl::Status(reply.status().code(),
-                          absl::StrCat(reply.status().message(), "; is 'kgctl serve' running there?"));
+      return absl::Status(reply.status().code(), absl::StrCat(reply.status().message(),
+                                                              "; is 'kgctl serve' running there?"));
     }
     if (reply->status != 200) return StatusOfReply(reply->status, reply->body);
     boost::system::error_code error;
@@ -107,11 +107,15 @@ absl::Status StatusOfReply(int http_status, const std::string& body) {
   std::string detail = error ? "" : Str(problem, "detail");
   if (detail.empty()) detail = absl::StrCat("the node answered ", http_status);
   switch (http_status) {
-    case 400: return absl::InvalidArgumentError(detail);
-    case 404: return absl::NotFoundError(detail);
+    case 400:
+      return absl::InvalidArgumentError(detail);
+    case 404:
+      return absl::NotFoundError(detail);
     case 503:
-    case 504: return absl::UnavailableError(detail);
-    default: return absl::InternalError(detail);
+    case 504:
+      return absl::UnavailableError(detail);
+    default:
+      return absl::InternalError(detail);
   }
 }
 

@@ -14,7 +14,9 @@ constexpr size_t kClassesShown = 15;
 class Stats : public QuestionCommand {
  public:
   std::string name() const override { return "stats"; }
-  std::string about() const override { return "How much of what is stored, and where it came from"; }
+  std::string about() const override {
+    return "How much of what is stored, and where it came from";
+  }
   std::string examples() const override {
     return "  kgctl stats\n"
            "  kgctl stats --cluster prod-eu -o json\n"
@@ -22,6 +24,8 @@ class Stats : public QuestionCommand {
   }
 
  protected:
+  bool TakesWindow() const override { return false; }
+  bool TakesNamespace() const override { return false; }
   void Print(const json::value& answer, const Page& page) override {
     page.out << "data from " << TimeText(answer, "oldest") << " to " << TimeText(answer, "newest")
              << " UTC, " << Int(answer, "disk_bytes") / 1024 << " KiB on disk\n";
@@ -85,8 +89,8 @@ class Stats : public QuestionCommand {
     page.out << "\n";
     Table positions({"SOURCE", "PARTITION", "OFFSET"});
     for (const json::value& p : List(answer, "positions")) {
-      positions.Add({Str(p, "source"), absl::StrCat(Int(p, "partition")),
-                     absl::StrCat(Int(p, "offset"))});
+      positions.Add(
+          {Str(p, "source"), absl::StrCat(Int(p, "partition")), absl::StrCat(Int(p, "offset"))});
     }
     positions.Print(page.style, page.out);
   }
@@ -94,6 +98,8 @@ class Stats : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeStats() { return std::make_unique<Stats>(); }
+CommandPtr MakeStats() {
+  return std::make_unique<Stats>();
+}
 
 }  // namespace kg::kgctl

@@ -14,7 +14,9 @@ std::string Painted(const PageStyle& style, const char* code, const std::string&
   return style.color ? std::string("\x1b[") + code + "m" + text + "\x1b[0m" : text;
 }
 
-bool StartsCodePoint(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+bool StartsCodePoint(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+}
 
 // The first `columns` code points.
 std::string Head(const std::string& text, size_t columns) {

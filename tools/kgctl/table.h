@@ -12,7 +12,7 @@ inline constexpr size_t kPageColumns = 100;
 struct PageStyle {
   bool color = false;
   bool headers = true;
-  bool wide = false;    // nothing is cut
+  bool wide = false;  // nothing is cut
 };
 
 // Colour that only underlines what the words say already.
@@ -30,8 +30,8 @@ std::string Fit(const PageStyle& style, const std::string& text, size_t columns)
 // Words broken into lines of at most `columns`; words longer than that are cut.
 std::vector<std::string> Wrap(const std::string& text, size_t columns);
 
-// Rows in columns, two blanks apart. The widest column that may shrink gives way until a line fits the
-// page; when wide, none does.
+// Rows in columns, two blanks apart. The widest column that may shrink gives way until a line fits
+// the page; when wide, none does.
 class Table {
  public:
   explicit Table(std::vector<std::string> titles) : titles_(std::move(titles)) {}

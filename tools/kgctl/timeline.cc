@@ -10,7 +10,9 @@ namespace json = boost::json;
 class Timeline : public QuestionCommand {
  public:
   std::string name() const override { return "timeline"; }
-  std::string about() const override { return "What happened, in order, to an object or a namespace"; }
+  std::string about() const override {
+    return "What happened, in order, to an object or a namespace";
+  }
   std::string examples() const override {
     return "  kgctl timeline deploy/cart -n shop --since 2h\n"
            "  kgctl timeline -n shop --at 10:42 --since 15m\n"
@@ -18,6 +20,7 @@ class Timeline : public QuestionCommand {
   }
 
  protected:
+  bool TakesSelector() const override { return true; }
   std::string ObjectHelp() const override { return "KIND/NAME, incident/ID or event/ID"; }
   bool HasPages() const override { return true; }
   void DefineOwn(FlagSet* flags) override {
@@ -66,6 +69,8 @@ class Timeline : public QuestionCommand {
 
 }  // namespace
 
-CommandPtr MakeTimeline() { return std::make_unique<Timeline>(); }
+CommandPtr MakeTimeline() {
+  return std::make_unique<Timeline>();
+}
 
 }  // namespace kg::kgctl

@@ -3,7 +3,9 @@
 
 namespace kg::kgctl {
 
-std::string VersionText() { return std::string("kgctl ") + KG_VERSION; }
+std::string VersionText() {
+  return std::string("kgctl ") + KG_VERSION;
+}
 
 namespace {
 
@@ -21,6 +23,8 @@ class Version : public Command {
 
 }  // namespace
 
-CommandPtr MakeVersion() { return std::make_unique<Version>(); }
+CommandPtr MakeVersion() {
+  return std::make_unique<Version>();
+}
 
 }  // namespace kg::kgctl
