@@ -284,13 +284,17 @@ class Analysis {
     return weight;
   }
 
-  // The link from the root to what it explains best, and the burst that link belongs to.
+  // The link from the root to the gravest of its direct effects, a state before a symptom, and among
+  // equals to the one it explains best.
   std::pair<const CauseLink*, BurstPtr> BestEffect(const Root& r) const {
     std::pair<const CauseLink*, BurstPtr> best{nullptr, nullptr};
+    auto worth = [](const CauseLink& c, const Burst& b) {
+      return std::make_tuple(Groups(c), b.severity, b.category == Category::kState, c.confidence);
+    };
     for (const BurstPtr& b : r.explained) {
       for (const CauseLink& c : b->causes) {
         if (c.cause != r.burst->key || c.cause_resource != r.burst->resource) continue;
-        if (best.first == nullptr || c.confidence > best.first->confidence) best = {&c, b};
+        if (best.first == nullptr || worth(c, *b) > worth(*best.first, *best.second)) best = {&c, b};
       }
     }
     return best;
@@ -332,6 +336,8 @@ class Analysis {
     const IncidentPtr incident = IncidentOf(r);
     if (incident != nullptr) a.incident = IncidentHandle(incident->id());
     const auto [link, effect] = BestEffect(r);
+    // Of a change that was several at once, the one that did it.
+    if (link != nullptr && a.episode.has_value()) a.episode->cls = rules_.Class(link->cause_class).name;
     if (link != nullptr) a.parts = ScoreParts{link->temporal, link->distance, link->domain, EpisodeHandle(effect->key)};
     a.path = PathTo(r);
     Evidences(r, &a);
