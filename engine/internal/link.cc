@@ -5,7 +5,6 @@
 #include <queue>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 
 namespace kg {
 namespace {
@@ -267,28 +266,51 @@ std::vector<CauseLink> FindCauses(const Graph& graph, const RuleBook& rules,
   return Search(graph, rules, implicit, effect).Run(looked_at);
 }
 
-std::vector<ResourceId> Reach(const Graph& graph, const RuleBook& rules,
-                              const std::vector<ResourceId>& from, size_t limit) {
-  std::vector<ResourceId> out = from;
-  absl::flat_hash_set<ResourceId> seen(from.begin(), from.end());
-  size_t done = 0;
-  for (int hop = 0; hop < kMaxHops; ++hop) {
-    const size_t level_end = out.size();
-    for (; done < level_end && out.size() < limit; ++done) {
-      const Node* node = graph.Find(out[done]);
+std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
+                               const std::vector<DirtyRegion>& from, size_t limit) {
+  struct Place {
+    size_t index;    // in `out`
+    int queued = -1; // the hop whose turn it was last put down for
+  };
+  std::vector<DirtyRegion> out;
+  absl::flat_hash_map<ResourceId, Place> places;
+  std::vector<size_t> turn, next;
+  auto reach = [&](ResourceId slot, const Interval& when, int hop) {
+    auto [it, fresh] = places.try_emplace(slot, Place{out.size()});
+    if (fresh) {
+      if (out.size() >= limit) {
+        places.erase(it);
+        return;
+      }
+      out.push_back({slot, when});
+    } else {
+      // Who has handed on as much already, at this hop or an earlier one, need not do so again.
+      Interval& known = out[it->second.index].when;
+      if (known.from <= when.from && when.to <= known.to) return;
+      known = {std::min(known.from, when.from), std::max(known.to, when.to)};
+    }
+    if (it->second.queued == hop) return;
+    it->second.queued = hop;
+    next.push_back(it->second.index);
+  };
+  for (const DirtyRegion& d : from) reach(d.slot, d.when, 0);
+  for (int hop = 1; hop <= kMaxHops; ++hop) {
+    turn.swap(next);
+    next.clear();
+    for (size_t index : turn) {
+      const Node* node = graph.Find(out[index].slot);
       if (node == nullptr) continue;
+      const Interval when = out[index].when;
       auto take = [&](uint32_t other, uint16_t type, Travels way) {
         const Travels travels = rules.EdgeType(EdgeTypeId(type)).travels;
-        if (travels != Travels::kBoth && travels != way) return true;
-        if (seen.insert(ResourceId(other)).second) out.push_back(ResourceId(other));
-        return out.size() < limit;
+        if (travels == Travels::kBoth || travels == way) reach(ResourceId(other), when, hop);
+        return true;
       };
       node->out.ForEach([&](const OpenEdge& e) { return take(e.other, e.type, Travels::kFromTo); });
       node->in.ForEach([&](const OpenEdge& e) { return take(e.other, e.type, Travels::kToFrom); });
       node->out_closed.ForEach([&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kFromTo); });
       node->in_closed.ForEach([&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kToFrom); });
     }
-    done = level_end;
   }
   return out;
 }

@@ -34,9 +34,16 @@ std::vector<CauseLink> FindCauses(const Graph& graph, const RuleBook& rules,
                                   const ImplicitEdges& implicit, const Burst& effect,
                                   uint64_t* looked_at);
 
-// The slots that a failure of `from` can reach in at most three edges, `from` included; at most `limit`.
-std::vector<ResourceId> Reach(const Graph& graph, const RuleBook& rules,
-                              const std::vector<ResourceId>& from, size_t limit);
+// Something about a slot that is no longer what it was, and the onsets of those whom that may concern.
+struct DirtyRegion {
+  ResourceId slot;
+  Interval when;
+};
+
+// The slots that a failure of one of `from` can reach in at most three edges, each once and with a time
+// that contains those of all that reach it; `from` included; at most `limit`.
+std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
+                               const std::vector<DirtyRegion>& from, size_t limit);
 
 // Order among simultaneous bursts: when `b` can be taken to have begun, the later the more it is a
 // consequence by its class.

@@ -102,10 +102,6 @@ class Writer : private ImplicitEdges {
     std::vector<Timestamp> deletes;   // that named no type; ascending
     std::vector<EdgeTypeId> types;    // claimed so far
   };
-  struct DirtyRegion {
-    ResourceId slot;
-    Interval when;
-  };
 
   // writer.cc
   void Handle(ObjectRecord&& r, ApplyResult* result);

@@ -178,8 +178,10 @@ void Writer::WriteEdges() {
     }
     if (now != before) {
       const Interval span{now.empty() ? before.front().from : now.front().from, kForever};
-      MarkDirty(edge.from, span);
-      MarkDirty(edge.to, span);
+      // Only where failure arrives over it: the other end's other neighbours are none the wiser.
+      const Travels travels = rules_.EdgeType(edge.type).travels;
+      if (travels == Travels::kToFrom || travels == Travels::kBoth) MarkDirty(edge.from, span);
+      if (travels == Travels::kFromTo || travels == Travels::kBoth) MarkDirty(edge.to, span);
     }
     if (claims.empty()) edges_.erase(edge);
   }

@@ -38,39 +38,33 @@ std::vector<ImplicitEdges::Edge> Writer::From(ResourceId, const SlotName& name, 
 std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
   std::vector<std::pair<BurstId, ResourceId>> out;
   if (dirty_.empty()) return out;
-  std::vector<ResourceId> slots;
-  Interval window{kForever, kBeginning};
-  std::set<uint32_t> scopes;
-  bool implicit = false;
-  for (const DirtyRegion& d : dirty_) {
-    slots.push_back(d.slot);
-    window.from = std::min(window.from, d.when.from);
-    window.to = std::max(window.to, d.when.to);
-  }
-  std::sort(slots.begin(), slots.end());
-  slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
-  slots = Reach(graph_->graph(), rules_, slots, kReachLimit);
   const Duration tolerance = 10s;
-  window.from = window.from < kBeginning + tolerance ? kBeginning : window.from - tolerance;
-  for (ResourceId slot : slots) {
-    const Node* node = graph_->Find(slot);
+  auto since = [&](const Interval& when) {
+    return when.from < kBeginning + tolerance ? kBeginning : when.from - tolerance;
+  };
+  std::map<uint32_t, Interval> implicit;  // by scope
+  for (const DirtyRegion& d : Reach(graph_->graph(), rules_, dirty_, kReachLimit)) {
+    const Node* node = graph_->Find(d.slot);
     if (node == nullptr || node->name == nullptr) continue;
     const SlotName& n = *node->name;
-    scopes.insert(n.scope.value);
-    implicit = implicit || n.kind == "Namespace" || n.kind == "ResourceQuota" || n.kind == "LimitRange" ||
-               (dns_.count(n.scope.value) > 0 && dns_[n.scope.value].count(slot) > 0);
-    node->bursts.ForEachFrom(window.from, [&](const BurstPtr& b) {
-      if (b->key.onset > window.to) return false;
-      if (rules_.Class(b->cls).IsFailure()) out.push_back({{n.scope.value, b->key}, slot});
+    const auto dns = dns_.find(n.scope.value);
+    if (n.kind == "Namespace" || n.kind == "ResourceQuota" || n.kind == "LimitRange" ||
+        (dns != dns_.end() && dns->second.count(d.slot) > 0)) {
+      Interval& all = implicit.try_emplace(n.scope.value, d.when).first->second;
+      all = {std::min(all.from, d.when.from), std::max(all.to, d.when.to)};
+    }
+    node->bursts.ForEachFrom(since(d.when), [&](const BurstPtr& b) {
+      if (b->key.onset > d.when.to) return false;
+      if (rules_.Class(b->cls).IsFailure()) out.push_back({{n.scope.value, b->key}, d.slot});
       return true;
     });
   }
-  if (implicit) {
-    for (uint32_t scope : scopes) {
-      for (const BurstId& b : implicit_effects_[scope]) {
-        auto slot = burst_slot_.find(b);
-        if (slot != burst_slot_.end()) out.push_back({b, slot->second});
-      }
+  for (const auto& [scope, when] : implicit) {
+    const auto& effects = implicit_effects_[scope];
+    for (auto b = effects.lower_bound({scope, {since(when), EpisodeHash(0)}});
+         b != effects.end() && b->second.onset <= when.to; ++b) {
+      auto slot = burst_slot_.find(*b);
+      if (slot != burst_slot_.end()) out.push_back({*b, slot->second});
     }
   }
   std::sort(out.begin(), out.end());
