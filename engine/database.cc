@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "engine/internal/identity.h"
 #include "engine/internal/view_impl.h"
 #include "engine/internal/writer.h"
@@ -44,6 +45,7 @@ const char* StateName(storage::BucketState s) {
   return "unknown";
 }
 
+constexpr absl::Duration kWaitForMore = absl::Microseconds(200);
 constexpr char kMacKeyRow[] = "mac/current";
 
 class DatabaseImpl : public Database {
@@ -67,13 +69,10 @@ class DatabaseImpl : public Database {
   absl::StatusOr<ApplyResult> Apply(Batch batch) override {
     if (options_.read_only) return absl::FailedPreconditionError("the database is open for reading only");
     Request request{std::move(batch), {}, absl::OkStatus(), false};
-    {
-      absl::MutexLock lock(&queue_mutex_);
-      queue_.push_back(&request);
+    if (WaitForTurn(&request)) {
+      absl::MutexLock write(&write_mutex_);
+      Serve();
     }
-    // Whoever gets the writer serves all that wait: many callers, one synced commit.
-    absl::MutexLock write(&write_mutex_);
-    if (!request.done) Serve();
     if (!request.status.ok()) return request.status;
     return request.result;
   }
@@ -158,33 +157,57 @@ class DatabaseImpl : public Database {
     bool done;
   };
 
+  // Many callers, one synced commit: whoever comes while nobody serves will serve all that wait, and the
+  // rest sleep until they are served. True: it is the caller's turn.
+  bool WaitForTurn(Request* request) {
+    absl::MutexLock lock(&queue_mutex_);
+    queue_.push_back(request);
+    auto woken = [this, request]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_) {
+      return request->done || !serving_;
+    };
+    queue_mutex_.Await(absl::Condition(&woken));
+    if (request->done) return false;
+    serving_ = true;
+    // Those whom the last commit has served are about to come again: a commit costs more than this wait.
+    auto all_here = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_) {
+      return queue_.size() >= last_served_;
+    };
+    queue_mutex_.AwaitWithTimeout(absl::Condition(&all_here), kWaitForMore);
+    return true;
+  }
+
   void Serve() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     std::vector<Request*> requests;
     {
       absl::MutexLock lock(&queue_mutex_);
       requests.swap(queue_);
     }
-    // A store that can't take rows now (a full disk) must be found out before anything is folded.
-    if (auto probe = store_->BeginWrite({}); !probe.ok()) {
+    auto sequence = CommitAll(requests);
+    {
+      absl::MutexLock lock(&queue_mutex_);
       for (Request* r : requests) {
-        r->status = probe.status();
+        r->status = sequence.status();
+        if (sequence.ok()) r->result.sequence = *sequence;
         r->done = true;
       }
-      return;
-    }
-    writer_.Begin();
-    for (Request* r : requests) r->result = writer_.Fold(std::move(r->batch));
-    auto sequence = writer_.Commit(false);
-    for (Request* r : requests) {
-      r->status = sequence.status();
-      if (sequence.ok()) r->result.sequence = *sequence;
-      r->done = true;
+      last_served_ = requests.size();
+      serving_ = false;
     }
     if (!sequence.ok()) return;
-    Publish();
     // A bucket that is due is cheap to ask about and must not wait for a caller who thinks of it. Its
     // failure is the next commit's, too, and told there.
     if (++applies_ % 64 == 0) MaintainLocked().IgnoreError();
+  }
+
+  absl::StatusOr<uint64_t> CommitAll(const std::vector<Request*>& requests)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    // A store that can't take rows now (a full disk) must be found out before anything is folded.
+    if (auto probe = store_->BeginWrite({}); !probe.ok()) return probe.status();
+    writer_.Begin();
+    for (Request* r : requests) r->result = writer_.Fold(std::move(r->batch));
+    auto sequence = writer_.Commit(false);
+    if (sequence.ok()) Publish();
+    return sequence;
   }
 
   absl::Status MaintainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
@@ -236,6 +259,8 @@ class DatabaseImpl : public Database {
 
   absl::Mutex queue_mutex_ ABSL_ACQUIRED_AFTER(write_mutex_);
   std::vector<Request*> queue_ ABSL_GUARDED_BY(queue_mutex_);
+  bool serving_ ABSL_GUARDED_BY(queue_mutex_) = false;
+  size_t last_served_ ABSL_GUARDED_BY(queue_mutex_) = 1;  // requests of the last commit
 
   mutable absl::Mutex published_mutex_;
   Published published_ ABSL_GUARDED_BY(published_mutex_);
