@@ -20,10 +20,7 @@ BurstPtr FindBurst(const Graph& graph, ResourceId resource, EpisodeKey key) {
   BurstPtr found;
   const Node* node = graph.Find(resource);
   if (node == nullptr) return found;
-  node->bursts.ForEachFrom(key, [&](const BurstPtr& b) {
-    if (b->key == key) found = b;
-    return false;
-  });
+  if (const BurstPtr* b = node->bursts.Find(key)) found = *b;
   return found;
 }
 

@@ -39,6 +39,7 @@ void Writer::Begin() {
   moved_.clear();
   feed_.clear();
   old_end_.clear();
+  own_trees_.clear();
   ops_.clear();
   incidents_ = published_.incidents;
   wants_commit_ = false;

@@ -237,6 +237,7 @@ class Writer : private ImplicitEdges {
   std::map<BurstId, Timestamp> old_end_;                         // where a changed burst's C row stood
   std::set<BurstId> changed_trees_;
   std::string feed_;                       // references to what this batch changed
+  std::map<BurstId, std::shared_ptr<IncidentTree>> own_trees_;   // not published yet: changed in place
   IncidentIndex incidents_;
   std::vector<RowOp> ops_;
   bool wants_commit_ = false;              // something besides confirmations

@@ -269,16 +269,18 @@ std::string Writer::MemberKeyOf(const BurstId& member, const BurstId& root) cons
 void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::optional<BurstId> to) {
   auto change = [&](const BurstId& root, bool add) {
     const std::pair<ScopeId, EpisodeKey> key{ScopeId(root.first), root.second};
-    std::shared_ptr<IncidentTree> tree;
-    incidents_.ForEachFrom(key, [&](const IncidentPtr& i) {
-      if (i->scope == key.first && i->root == key.second) tree = std::make_shared<IncidentTree>(*i);
-      return false;
-    });
-    if (tree == nullptr) {
-      if (!add) return;
-      tree = std::make_shared<IncidentTree>();
+    auto [own, untouched] = own_trees_.try_emplace(root);
+    std::shared_ptr<IncidentTree>& tree = own->second;
+    if (untouched) {
+      const IncidentPtr* known = incidents_.Find(key);
+      if (known == nullptr && !add) {
+        own_trees_.erase(own);
+        return;
+      }
+      tree = known == nullptr ? std::make_shared<IncidentTree>() : std::make_shared<IncidentTree>(**known);
       tree->scope = key.first;
       tree->root = key.second;
+      incidents_.Upsert(tree);
     }
     auto slot = burst_slot_.find(root);
     if (slot != burst_slot_.end()) tree->root_resource = slot->second;
@@ -296,8 +298,7 @@ void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::option
     }
     if (tree->members.empty()) {
       incidents_.Erase(key);
-    } else {
-      incidents_.Upsert(tree);
+      own_trees_.erase(own);
     }
     changed_trees_.insert(root);
   };
