@@ -73,33 +73,41 @@ absl::StatusOr<std::optional<EpisodeRecord>> ViewImpl::Episode(ScopeId scope, Ep
 
 absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
                                       const std::function<bool(const EpisodeRecord&)>& fn) const {
-  // Rows stand in the bucket of their end, by onset: the first ones of a later bucket may have begun
-  // within `when`.
-  std::vector<EpisodeRecord> found;
-  auto take = [&](absl::string_view value) -> absl::StatusOr<bool> {
-    auto rec = records::DecodeEpisode(scope, value);
-    if (!rec.ok()) return rec.status();
-    if (rec->onset >= when.to) return false;
-    if (rec->end >= when.from && rec->end >= p_.oldest) found.push_back(*std::move(rec));
-    return true;
+  // Rows stand in the bucket of their end, by onset, so the first ones of a later bucket may have begun
+  // within `when`: the buckets are merged as they are read, and no more is read than is asked for.
+  struct Source {
+    std::unique_ptr<storage::Cursor> rows;
+    size_t skip;  // bytes of the key before the onset
+    absl::string_view key() const { return rows->key().substr(skip); }
   };
-  for (auto c = p_.snapshot->Scan(scope, storage::Table::kOpen, "E"); c->Valid(); c->Next()) {
-    auto more = take(c->value());
-    if (!more.ok()) return more.status();
-  }
+  std::vector<Source> sources;
+  sources.push_back({p_.snapshot->Scan(scope, storage::Table::kOpen, "E"), 1});
   for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
     if (storage::BucketEnd(b) <= when.from) continue;
-    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kEpisode, ""); c->Valid(); c->Next()) {
-      auto more = take(c->value());
-      if (!more.ok()) return more.status();
-      if (!*more) break;
-    }
+    sources.push_back({p_.snapshot->Scan(b, scope, storage::RecordKind::kEpisode, ""), 0});
   }
-  std::sort(found.begin(), found.end(), [](const EpisodeRecord& a, const EpisodeRecord& b) {
-    return std::tie(a.onset, a.event_id) < std::tie(b.onset, b.event_id);
-  });
-  for (const EpisodeRecord& e : found) {
-    if (!fn(e)) break;
+  auto later = [&](size_t a, size_t b) { return sources[a].key() > sources[b].key(); };
+  std::vector<size_t> heap;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].rows->Valid()) heap.push_back(i);
+  }
+  std::make_heap(heap.begin(), heap.end(), later);
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), later);
+    Source& source = sources[heap.back()];
+    const auto key = storage::keys::ParseEpisode(source.key());
+    if (!key.has_value()) return absl::DataLossError("the key of an episode is damaged");
+    if (key->onset >= when.to) return absl::OkStatus();  // all that is left begins later still
+    auto rec = records::DecodeEpisode(scope, source.rows->value());
+    if (!rec.ok()) return rec.status();
+    if (rec->end >= when.from && rec->end >= p_.oldest && !fn(*rec)) return absl::OkStatus();
+    source.rows->Next();
+    if (source.rows->Valid()) {
+      std::push_heap(heap.begin(), heap.end(), later);
+    } else {
+      if (auto status = source.rows->status(); !status.ok()) return status;
+      heap.pop_back();
+    }
   }
   return absl::OkStatus();
 }

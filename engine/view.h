@@ -21,6 +21,7 @@ struct IncidentTree {
   EpisodeKey root;
   ResourceId root_resource;
   PersistentVector<std::pair<EpisodeKey, ResourceId>, std::less<>> members;
+  std::vector<uint64_t> aliases;  // ids it had before, or had of its own before it was merged; ascending
 
   uint64_t id() const;  // hash of the root's key and scope
 };

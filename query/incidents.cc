@@ -123,6 +123,7 @@ IncidentAnswer ShowIncident(const Describer& say, const IncidentTree& tree,
   const View& view = say.view();
   IncidentAnswer a;
   a.id = IncidentHandle(tree.id());
+  for (uint64_t alias : tree.aliases) a.aliases.push_back(IncidentHandle(alias));
   a.status = state.open ? "open" : "resolved";
   a.severity = SeverityWord(state.severity);
   a.title = IncidentTitle(say, tree, state);

@@ -162,6 +162,7 @@ class Writer : private ImplicitEdges {
   void UpdateTrees();
   BurstId RootOf(BurstId id) const;
   void WriteTree(BurstId root);
+  void AddAlias(uint64_t old_id, BurstId heir);
   std::string MemberKeyOf(const BurstId& member, const BurstId& root) const;
   void MoveMember(BurstId member, std::optional<BurstId> from, std::optional<BurstId> to);
   void WriteCauses(ScopeId scope, const Burst& before, const Burst& after, Timestamp old_end);
@@ -177,6 +178,7 @@ class Writer : private ImplicitEdges {
   absl::Status RestoreSlots(const storage::Snapshot& s);
   absl::Status RestoreEdges(const storage::Snapshot& s);
   absl::Status RestoreEpisodes(const storage::Snapshot& s);
+  absl::Status RestoreAliases(const storage::Snapshot& s);
   absl::Status RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope, absl::string_view key,
                                  absl::string_view value, const storage::BucketPtr& bucket);
 
@@ -215,6 +217,7 @@ class Writer : private ImplicitEdges {
   absl::flat_hash_map<ResourceId, EpisodeMap> template_changes_;             // what its ReplicaSets tell
   absl::flat_hash_map<uint32_t, std::set<ResourceId>> dns_;                  // by scope
   absl::flat_hash_map<uint32_t, std::set<BurstId>> implicit_effects_;        // by scope
+  absl::flat_hash_map<uint64_t, uint64_t> merged_;                           // incident id -> its heir's
   std::map<std::pair<std::string, int>, SourcePosition> positions_;
   Timestamp clock_ = kBeginning;
   Timestamp confirmations_written_ = kBeginning;

@@ -4,6 +4,8 @@
 #include "absl/strings/str_cat.h"
 #include "engine/internal/asserters.h"
 #include "engine/internal/writer.h"
+#include "schemas/records_generated.h"
+#include "storage/records.h"
 
 // From rows back to the working state, at open.
 
@@ -30,6 +32,7 @@ absl::Status Writer::Restore() {
   if (auto status = RestoreEpisodes(s); !status.ok()) return status;
   dirty_.clear();
   UpdateTrees();
+  if (auto status = RestoreAliases(s); !status.ok()) return status;
   ops_.clear();
   touched_slots_.clear();
   touched_edges_.clear();
@@ -228,6 +231,30 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
   moved_.insert(burst_id);
   SlotFor(rec->resource);
   graph_->Mutable(rec->resource).bursts.Upsert(std::move(burst));
+  return absl::OkStatus();
+}
+
+absl::Status Writer::RestoreAliases(const storage::Snapshot& s) {
+  absl::flat_hash_map<uint64_t, BurstId> roots;
+  incidents_.ForEach([&](const IncidentPtr& i) {
+    roots[i->id()] = {i->scope.value, i->root};
+    return true;
+  });
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    for (auto c = s.Scan(scope.id, storage::Table::kIncident, ""); c->Valid(); c->Next()) {
+      const auto id = storage::keys::ParseIncident(c->key());
+      auto row = storage::DecodeTable<fb::Incident>(c->value());
+      if (!id.has_value() || !row.ok()) return absl::DataLossError("an incident row is damaged");
+      if ((*row)->merged_into() != 0) merged_[*id] = (*row)->merged_into();
+    }
+  }
+  const auto merged = merged_;
+  for (const auto& [id, into] : merged) {
+    uint64_t heir = into;
+    for (size_t steps = 0; merged.contains(heir) && steps < merged.size(); ++steps) heir = merged.at(heir);
+    auto root = roots.find(heir);
+    if (root != roots.end()) AddAlias(id, root->second);
+  }
   return absl::OkStatus();
 }
 

@@ -248,7 +248,12 @@ void Writer::WriteTree(BurstId root) {
     IncidentTree heir;
     heir.scope = ScopeId(next.first);
     heir.root = next.second;
-    if (next != root) row.merged_into = heir.id();
+    if (next != root) {
+      row.merged_into = heir.id();
+      AddAlias(tree.id(), next);
+    }
+  } else {
+    merged_.erase(tree.id());
   }
   if (row.members == 0 && row.merged_into == 0) {
     DeleteTable(storage::Table::kIncident, tree.scope, storage::keys::Incident(tree.id()));
@@ -257,6 +262,28 @@ void Writer::WriteTree(BurstId root) {
   flatbuffers::FlatBufferBuilder builder;
   PutTable(storage::Table::kIncident, tree.scope, storage::keys::Incident(tree.id()),
            storage::EncodeTable(&builder, fb::Incident::Pack(builder, &row)));
+}
+
+// The ids under which a tree was known go on naming the tree that it is part of now.
+void Writer::AddAlias(uint64_t old_id, BurstId heir) {
+  IncidentPtr tree;
+  incidents_.ForEachFrom(std::make_pair(ScopeId(heir.first), heir.second), [&](const IncidentPtr& i) {
+    if (i->scope == ScopeId(heir.first) && i->root == heir.second) tree = i;
+    return false;
+  });
+  if (tree == nullptr) return;
+  auto changed = std::make_shared<IncidentTree>(*tree);
+  std::set<uint64_t> aliases(changed->aliases.begin(), changed->aliases.end());
+  merged_[old_id] = changed->id();
+  aliases.insert(old_id);
+  for (auto& [id, into] : merged_) {
+    if (into != old_id) continue;
+    into = changed->id();
+    aliases.insert(id);
+  }
+  aliases.erase(changed->id());
+  changed->aliases.assign(aliases.begin(), aliases.end());
+  incidents_.Upsert(std::move(changed));
 }
 
 std::string Writer::MemberKeyOf(const BurstId& member, const BurstId& root) const {
