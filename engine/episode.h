@@ -58,6 +58,8 @@ struct EpisodeRecord {
   void AddPoint(Timestamp t, uint64_t delivery_hash, int64_t source_count);
   // Takes over what `o`, another part of the same run, says.
   void Merge(const EpisodeRecord& o);
+
+  bool operator==(const EpisodeRecord&) const = default;
 };
 
 }  // namespace kg

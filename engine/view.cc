@@ -209,6 +209,11 @@ absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, R
 
 absl::StatusOr<std::vector<DeadLetter>> ViewImpl::DeadLetters(ScopeId scope, size_t limit) const {
   std::vector<DeadLetter> out;
+  for (auto c = p_.snapshot->Scan(scope, storage::Table::kSystem, "L"); c->Valid() && out.size() < limit; c->Next()) {
+    auto letter = records::DecodeDeadLetter(scope, c->value());
+    if (!letter.ok()) return letter.status();
+    out.push_back(*std::move(letter));
+  }
   for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
     for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kDeadLetter, ""); c->Valid() && out.size() < limit; c->Next()) {
       auto letter = records::DecodeDeadLetter(scope, c->value());

@@ -225,8 +225,27 @@ class Deriver {
         Waiting(name, at + ".state.waiting");
         Terminated(name, at + ".state.terminated");
         Terminated(name, at + ".lastState.terminated");
+        FirstOfSeveral(name, at);
       }
     }
+  }
+
+  // A status keeps the last end of a container only. One that ended again and again, and was not ready
+  // while it last ran, ended for the first time when its pod ceased to be ready.
+  void FirstOfSeveral(const std::string& container, const std::string& at) {
+    int64_t restarts = 0;
+    const std::string last = at + ".lastState.terminated";
+    const auto started = ParseTime(ValueAt(fields_, last + ".startedAt"));
+    const auto down = ParseTime(ValueAt(fields_, "status.conditions[Ready].lastTransitionTime"));
+    const auto born = ParseTime(ValueAt(fields_, "status.startTime"));
+    if (!absl::SimpleAtoi(ValueAt(fields_, at + ".restartCount"), &restarts) || restarts < 2) return;
+    if (!started.has_value() || !down.has_value() || !born.has_value() || ValueAt(fields_, at + ".ready") != "false") return;
+    // A pod that was never ready has been so since its start, which says nothing of the container.
+    if (ValueAt(fields_, "status.conditions[Ready].status") != "False" || *down >= *started || *down <= *born + 2s) return;
+    const std::string reason(ValueAt(fields_, last + ".reason"));
+    AddSignal(absl::StrCat("exit/", container, "/", reason, "/", ToMicros(*down)), SignalPlace::kTerminated, container, reason,
+              absl::StrCat("exit code ", ValueAt(fields_, last + ".exitCode"), ": ", ValueAt(fields_, last + ".message")), false,
+              down);
   }
 
   void Waiting(const std::string& container, const std::string& at) {

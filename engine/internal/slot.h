@@ -37,6 +37,8 @@ struct Life {
   Timestamp last_seen = kBeginning;
   Timestamp deleted = kForever;     // a deletion that named this uid
   Timestamp deleting = kForever;    // metadata.deletionTimestamp
+
+  bool operator==(const Life&) const = default;
 };
 
 // The states that one source shape showed of one uid.

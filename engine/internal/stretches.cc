@@ -10,6 +10,12 @@ void StretchList::Restore(std::vector<Stretch> stretches) {
   exact_since_ = stretches_.empty() ? kBeginning : stretches_.back().last;
 }
 
+bool StretchList::Covers(Timestamp at, uint64_t state) const {
+  auto it = std::partition_point(stretches_.begin(), stretches_.end(),
+                                 [&](const Stretch& s) { return s.last < at; });
+  return it != stretches_.end() && it->first <= at && it->state == state;
+}
+
 void StretchList::DropBefore(Timestamp t) {
   size_t drop = 0;
   while (drop + 1 < stretches_.size() && stretches_[drop + 1].first < t) ++drop;

@@ -40,6 +40,8 @@ class StretchList {
 
   Outcome Insert(Timestamp at, uint64_t state, int64_t rank, Timestamp clock);
 
+  // Is it known that this state held then? Inserting that sighting would say nothing new.
+  bool Covers(Timestamp at, uint64_t state) const;
   const std::vector<Stretch>& stretches() const { return stretches_; }
   bool empty() const { return stretches_.empty(); }
   // What a store knows: whole stretches, without exact times.

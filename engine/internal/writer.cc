@@ -97,11 +97,17 @@ void Writer::AddDeadLetter(ScopeId scope, const DeadLetter& letter) {
   const auto key = storage::keys::Hash128Of(
       absl::StrCat(letter.source, "\n", letter.position, "\n", letter.reason, "\n", letter.excerpt));
   RowOp op;
-  op.in_table = false;
-  op.bucket_time = clock_ == kBeginning ? letter.at : clock_;
-  op.kind = storage::RecordKind::kDeadLetter;
   op.scope = scope;
   op.key = storage::keys::EventId(key);
+  if (clock_ == kBeginning) {
+    // No data yet, so no bucket: kept where nothing expires.
+    op.table = storage::Table::kSystem;
+    op.key.insert(op.key.begin(), 'L');
+  } else {
+    op.in_table = false;
+    op.bucket_time = clock_;
+    op.kind = storage::RecordKind::kDeadLetter;
+  }
   op.value = records::EncodeDeadLetter(letter);
   ops_.push_back(std::move(op));
   ++dead_letters_;
@@ -123,69 +129,69 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
   Slot& slot = SlotFor(id);
   const std::string& uid = r.ref.uid;
 
-  if (r.presence == Presence::kPresent && r.shape != ObjectShape::kBare) {
-    const uint64_t hash = storage::keys::StableHash(CanonicalBytes(r.fields));
-    // The common case, a refresh of what is known, must stay cheap: nothing is derived again.
-    auto life = slot.lives.find(uid);
-    const bool known_life = life != slot.lives.end() && !uid.empty() &&
-                            life->second.first_seen <= r.at && slot.deletions.empty() &&
-                            life->second.created == r.created.value_or(kBeginning) &&
-                            life->second.deleting == r.deleting.value_or(kForever) &&
-                            life->second.deleted == kForever;
-    if (known_life) {
-      Lane& lane = slot.LaneFor(uid, r.shape);
-      const auto& stretches = lane.seen.stretches();
-      if (!stretches.empty() && stretches.back().state == hash && r.at >= stretches.back().first) {
-        lane.seen.Insert(r.at, hash, r.generation, clock_);
-        life->second.last_seen = std::max(life->second.last_seen, r.at);
-        unconfirmed_.insert(id);
-        ++result->unchanged;
-        return;
-      }
+  const bool present = r.presence == Presence::kPresent && r.shape != ObjectShape::kBare;
+  const bool shows_state = present || (r.shape != ObjectShape::kBare && !r.fields.empty());
+  const uint64_t hash = shows_state ? storage::keys::StableHash(CanonicalBytes(r.fields)) : 0;
+
+  if (!present && uid.empty()) {
+    auto at = std::lower_bound(slot.deletions.begin(), slot.deletions.end(), r.at);
+    if (at != slot.deletions.end() && *at == r.at) {
+      ++result->unchanged;
+      return;
     }
     Touch(slot);
-    Life& l = slot.lives[uid];
-    if (r.created.has_value()) l.created = l.created == kBeginning ? *r.created : std::min(l.created, *r.created);
-    if (r.deleting.has_value()) l.deleting = std::min(l.deleting, *r.deleting);
-    l.first_seen = std::min(l.first_seen, r.at);
-    l.last_seen = std::max(l.last_seen, r.at);
-    if (uid.empty()) {
-      slot.named_first = std::min(slot.named_first, r.created.value_or(r.at));
-      slot.named_last = std::max(slot.named_last, r.at);
-    }
-    Lane& lane = slot.LaneFor(uid, r.shape);
-    const auto outcome = lane.seen.Insert(r.at, hash, r.generation, clock_);
-    LearnState(slot, hash, std::move(r.fields));
-    auto& managed = lane.managed[hash];
-    for (const ManagedStamp& m : r.managed) {
-      const bool have = std::any_of(managed.begin(), managed.end(), [&](const ManagedStamp& o) {
-        return o.manager == m.manager && o.time == m.time;
-      });
-      if (!have) managed.push_back(m);
-    }
-    outcome == StretchList::Outcome::kNothing ? ++result->unchanged : ++result->applied;
+    slot.deletions.insert(std::lower_bound(slot.deletions.begin(), slot.deletions.end(), r.at), r.at);
+    ++result->applied;
     return;
   }
 
-  Touch(slot);
-  ++result->applied;
-  if (uid.empty()) {
-    auto at = std::lower_bound(slot.deletions.begin(), slot.deletions.end(), r.at);
-    if (at == slot.deletions.end() || *at != r.at) slot.deletions.insert(at, r.at);
-    return;
-  }
-  Life& l = slot.lives[uid];
-  if (r.created.has_value()) l.created = l.created == kBeginning ? *r.created : std::min(l.created, *r.created);
-  l.deleted = std::min(l.deleted, r.at);
-  if (r.shape != ObjectShape::kBare && !r.fields.empty()) {
-    // A watch's last frame carries the last state as well.
-    const uint64_t hash = storage::keys::StableHash(CanonicalBytes(r.fields));
-    l.first_seen = std::min(l.first_seen, r.at);
-    l.last_seen = std::max(l.last_seen, r.at);
+  auto known = slot.lives.find(uid);
+  Life life = known == slot.lives.end() ? Life() : known->second;
+  if (r.created.has_value()) life.created = life.created == kBeginning ? *r.created : std::min(life.created, *r.created);
+  if (r.deleting.has_value()) life.deleting = std::min(life.deleting, *r.deleting);
+  if (!present) life.deleted = std::min(life.deleted, r.at);
+  const Timestamp last_seen = std::max(life.last_seen, r.at);
+  if (shows_state) life.first_seen = std::min(life.first_seen, r.at);
+
+  // The common case, a refresh of what is known, must stay cheap: nothing is derived again. When a thing
+  // was last seen matters only beside a deletion by name.
+  if (known != slot.lives.end() && !uid.empty() && life == known->second && slot.deletions.empty()) {
+    if (!shows_state) {
+      ++result->unchanged;
+      return;
+    }
     Lane& lane = slot.LaneFor(uid, r.shape);
-    lane.seen.Insert(r.at, hash, r.generation, clock_);
-    LearnState(slot, hash, std::move(r.fields));
+    const auto& stretches = lane.seen.stretches();
+    const bool newest = !stretches.empty() && stretches.back().state == hash && r.at >= stretches.back().first;
+    if (newest || lane.seen.Covers(r.at, hash)) {
+      lane.seen.Insert(r.at, hash, r.generation, clock_);
+      known->second.last_seen = last_seen;
+      if (newest) unconfirmed_.insert(id);
+      ++result->unchanged;
+      return;
+    }
   }
+
+  Touch(slot);
+  life.last_seen = shows_state ? last_seen : life.last_seen;
+  slot.lives[uid] = life;
+  if (uid.empty()) {
+    slot.named_first = std::min(slot.named_first, r.created.value_or(r.at));
+    slot.named_last = std::max(slot.named_last, r.at);
+  }
+  ++result->applied;
+  if (!shows_state) return;
+  // A watch's last frame carries the last state as well.
+  Lane& lane = slot.LaneFor(uid, r.shape);
+  lane.seen.Insert(r.at, hash, r.generation, clock_);
+  auto& managed = lane.managed[hash];
+  for (const ManagedStamp& m : r.managed) {
+    const bool have = std::any_of(managed.begin(), managed.end(), [&](const ManagedStamp& o) {
+      return o.manager == m.manager && o.time == m.time;
+    });
+    if (!have) managed.push_back(m);
+  }
+  LearnState(slot, hash, std::move(r.fields));
 }
 
 void Writer::Handle(EdgeRecord&& r, ApplyResult* result) {
@@ -230,10 +236,11 @@ void Writer::Handle(EventRecord&& r, ApplyResult* result) {
     rec.earliest = rec.onset = rec.end = r.first;
     rec.message_time = r.last;
     rec.AddPoint(r.first, static_cast<uint64_t>(ToMicros(r.first)), 1);
-    AddBurst(std::move(rec));
+    const bool news = AddBurst(std::move(rec));
+    ++(AddBurst(std::move(last)) || news ? result->applied : result->unchanged);
+    return;
   }
-  AddBurst(std::move(last));
-  ++result->applied;
+  ++(AddBurst(std::move(last)) ? result->applied : result->unchanged);
 }
 
 void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
@@ -309,8 +316,7 @@ void Writer::Handle(LogRecord&& r, ApplyResult* result) {
     Sight(slot, r.subject.uid, r.at);
     if (rules_.Class(rec.cls).IsFailure()) MentionHosts(slot, r.subject.uid, r.line, r.at);
   }
-  AddBurst(std::move(rec));
-  ++result->applied;
+  ++(AddBurst(std::move(rec)) ? result->applied : result->unchanged);
 }
 
 void Writer::Handle(CompletenessRecord&& r, ApplyResult* result) {

@@ -80,6 +80,7 @@ class Writer : private ImplicitEdges {
   struct Doc {
     EpisodeRecord now;
     bool gone = false;
+    bool changed = false;
     std::vector<Place> was;  // rows to take away
   };
   struct RowOp {
@@ -142,7 +143,7 @@ class Writer : private ImplicitEdges {
   void WriteEdges();
 
   // writer_episodes.cc
-  void AddBurst(EpisodeRecord&& rec);
+  bool AddBurst(EpisodeRecord&& rec);  // false: it said nothing new
   void SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs);
   Doc& LoadDoc(EpisodeId id, Timestamp onset);
   void Classified(EpisodeRecord* rec, SignalPlace place, absl::string_view type);

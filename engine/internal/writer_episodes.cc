@@ -60,11 +60,10 @@ Writer::Doc& Writer::LoadDoc(EpisodeId id, Timestamp onset) {
   return doc;
 }
 
-void Writer::AddBurst(EpisodeRecord&& rec) {
+bool Writer::AddBurst(EpisodeRecord&& rec) {
   const EpisodeId id{rec.scope.value, rec.hash().value};
   Spans& spans = spans_[id];
   spans_before_.try_emplace(id, spans);
-  wants_commit_ = true;
   std::vector<Interval> joined;
   for (const Interval& s : spans) {
     if (s.from <= PlusGap(rec.end) && rec.onset <= PlusGap(s.to)) joined.push_back(s);
@@ -74,10 +73,14 @@ void Writer::AddBurst(EpisodeRecord&& rec) {
                  Interval{rec.onset, rec.end});
     docs_[id].push_back(std::make_unique<Doc>());
     docs_[id].back()->now = std::move(rec);
-    return;
+    docs_[id].back()->changed = true;
+    return true;
   }
   Doc& first = LoadDoc(id, joined[0].from);
+  const EpisodeRecord before = first.now;
   first.now.Merge(rec);
+  const bool news = joined.size() > 1 || !(first.now == before);
+  first.changed = first.changed || news;
   for (size_t i = 1; i < joined.size(); ++i) {
     Doc& other = LoadDoc(id, joined[i].from);
     first.now.Merge(other.now);
@@ -88,6 +91,7 @@ void Writer::AddBurst(EpisodeRecord&& rec) {
   }), spans.end());
   const Interval whole{first.now.onset, first.now.end};
   spans.insert(std::upper_bound(spans.begin(), spans.end(), whole), whole);
+  return news;
 }
 
 // The whole truth about an id whose runs are known: what is not among them goes.
@@ -95,7 +99,6 @@ void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& r
   const EpisodeId id{like.scope.value, like.hash().value};
   Spans& spans = spans_[id];
   spans_before_.try_emplace(id, spans);
-  wants_commit_ = true;
   const Spans old = spans;
   for (const Interval& s : old) {
     const bool stays = std::any_of(runs.begin(), runs.end(), [&](const DerivedRun& r) { return r.onset == s.from; });
@@ -113,10 +116,11 @@ void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& r
       docs_[id].push_back(std::make_unique<Doc>());
       doc = docs_[id].back().get();
     }
-    doc->now = like;
+    const EpisodeRecord before = std::exchange(doc->now, like);
     doc->now.earliest = std::min(r.earliest, r.onset);
     doc->now.onset = r.onset;
     doc->now.end = r.end;
+    doc->changed = doc->changed || !known || !(doc->now == before);
     now.push_back({r.onset, r.end});
   }
   spans = std::move(now);
@@ -136,6 +140,8 @@ void Writer::RemoveRows(ScopeId scope, const EpisodeRecord& rec, const Place& pl
 }
 
 void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
+  if (!doc.changed && !doc.gone) return;
+  wants_commit_ = true;
   const ScopeId scope(id.first);
   const EpisodeRecord& now = doc.now;
   const EpisodeKey key = now.event_id.empty() ? EpisodeKey{now.onset, EpisodeHash(id.second)} : now.key();
