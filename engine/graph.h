@@ -119,7 +119,7 @@ struct Node {
   std::vector<Incarnation> incarnations;  // by start
   PersistentVector<OpenEdge, OpenEdgeLess> out, in;
   PersistentVector<ClosedEdge, ClosedEdgeLess> out_closed, in_closed;
-  PersistentVector<BurstPtr, BurstLess> bursts;  // failures and changes only
+  PersistentVector<BurstPtr, BurstLess, 64> bursts;  // failures and changes only
 
   // The life that `t` falls into; nullptr: it did not exist then.
   const Incarnation* AliveAt(Timestamp t) const;

@@ -62,21 +62,32 @@ class Search {
     Walk();
     for (size_t i = 0; i < steps_.size(); ++i) Candidates(i);
     *looked_at += looked_at_;
-    std::sort(found_.begin(), found_.end(), [this](const CauseLink& a, const CauseLink& b) {
+    std::sort(found_.begin(), found_.end(), [this](const Candidate& a, const Candidate& b) {
       return Better(a, b);
     });
     std::vector<CauseLink> out;
-    for (CauseLink& l : found_) {
+    for (Candidate& c : found_) {
       const bool taken = std::any_of(out.begin(), out.end(), [&](const CauseLink& o) {
-        return o.cause == l.cause || (o.cause_resource == l.cause_resource && o.cause_class == l.cause_class);
+        return o.cause == c.link.cause ||
+               (o.cause_resource == c.link.cause_resource && o.cause_class == c.link.cause_class);
       });
-      if (!taken) out.push_back(std::move(l));
+      if (!taken) {
+        SetPath(c.step, &c.link);
+        out.push_back(std::move(c.link));
+      }
       if (out.size() == kMaxCauses) break;
     }
     return out;
   }
 
  private:
+  // A cause as weighed; its path is told only if it wins.
+  struct Candidate {
+    CauseLink link;
+    Category category = Category::kInfo;
+    size_t step = 0;
+  };
+
   void Walk() {
     const Node* subject = graph_.Find(effect_.resource);
     if (subject == nullptr) return;
@@ -199,25 +210,26 @@ class Search {
     link.confidence = 0.3 * link.temporal + 0.3 * link.distance + 0.4 * link.domain;
     link.prior_row = prior.row;
     link.path_kind = step.kind;
-    for (int i = static_cast<int>(index); i >= 0; i = steps_[i].parent) {
-      link.path.push_back(steps_[i].slot);
+    found_.push_back({std::move(link), cause.category, index});
+  }
+
+  void SetPath(size_t step, CauseLink* link) const {
+    for (int i = static_cast<int>(step); i >= 0; i = steps_[i].parent) {
+      link->path.push_back(steps_[i].slot);
       if (steps_[i].parent >= 0) {
-        link.types.push_back(steps_[i].edge);
-        link.against_arrow.push_back(steps_[i].against);
+        link->types.push_back(steps_[i].edge);
+        link->against_arrow.push_back(steps_[i].against);
       }
     }
-    found_.push_back(std::move(link));
-    category_[{found_.back().cause, found_.back().cause_resource.value}] = cause.category;
   }
 
   // Grouping links first, then confidence; among equals the change before the state before the symptom,
   // the earlier, then by name.
-  bool Better(const CauseLink& a, const CauseLink& b) const {
+  bool Better(const Candidate& one, const Candidate& other) const {
+    const CauseLink &a = one.link, &b = other.link;
     if (Groups(a) != Groups(b)) return Groups(a);
     if (std::abs(a.confidence - b.confidence) > 1e-9) return a.confidence > b.confidence;
-    const Category ca = category_.at({a.cause, a.cause_resource.value});
-    const Category cb = category_.at({b.cause, b.cause_resource.value});
-    if (ca != cb) return ca < cb;
+    if (one.category != other.category) return one.category < other.category;
     if (a.cause.onset != b.cause.onset) return a.cause.onset < b.cause.onset;
     const Node* na = graph_.Find(a.cause_resource);
     const Node* nb = graph_.Find(b.cause_resource);
@@ -233,8 +245,7 @@ class Search {
   const Duration look_back_;
   std::vector<Step> steps_;
   absl::flat_hash_map<ResourceId, double> best_;
-  std::vector<CauseLink> found_;
-  absl::flat_hash_map<std::pair<EpisodeKey, uint32_t>, Category> category_;
+  std::vector<Candidate> found_;
   uint64_t looked_at_ = 0;
 };
 

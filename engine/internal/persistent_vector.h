@@ -15,11 +15,11 @@ namespace kg {
 // it happens in place. Copies share everything. One pointer wide; up to kChunk elements are one block of
 // memory, so that a walk over a small one misses the cache once.
 // Concurrency: distinct copies may be read and changed from distinct threads.
+// kChunk: smaller where copying an element costs more than a few bytes, as a shared pointer does.
 // Limitations: fn of a ForEach may not change the vector that it is called from.
-template <typename T, typename Less>
+template <typename T, typename Less, size_t kChunk = 512>
 class PersistentVector {
  public:
-  static constexpr size_t kChunk = 512;
 
   PersistentVector() = default;
   PersistentVector(const PersistentVector& o) : root_(o.root_) { Share(root_); }

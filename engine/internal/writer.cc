@@ -24,6 +24,9 @@ Severity FromName(absl::string_view named, Severity otherwise) {
 Writer::Writer(storage::Store* store, const RuleBook* rules, Identity* identity, DatabaseOptions options)
     : store_(store), rules_(*rules), identity_(identity), options_(std::move(options)) {
   slots_.push_back(nullptr);
+  for (const EdgeTypeInfo& e : rules_.edge_types()) {
+    choosy_classes_.insert(e.only_effects.begin(), e.only_effects.end());
+  }
 }
 
 void Writer::Begin() {

@@ -195,6 +195,7 @@ class Writer : private ImplicitEdges {
   const RuleBook& rules_;
   Identity* const identity_;
   const DatabaseOptions options_;
+  absl::flat_hash_set<ClassId> choosy_classes_;  // effects that an edge type names as its users
 
   // Working state: what the store holds, plus the batch under way.
   std::vector<std::unique_ptr<Slot>> slots_;                     // by id

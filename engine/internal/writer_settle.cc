@@ -125,11 +125,7 @@ void Writer::Relink(BurstId id, ResourceId slot) {
     graph_->Mutable(slot).bursts.Upsert(after);
   }
   const BurstPtr now = FindBurst(graph_->graph(), slot, id.second);
-  for (const EdgeTypeInfo& e : rules_.edge_types()) {
-    if (std::find(e.only_effects.begin(), e.only_effects.end(), now->cls) != e.only_effects.end()) {
-      implicit_effects_[id.first].insert(id);
-    }
-  }
+  if (choosy_classes_.contains(now->cls)) implicit_effects_[id.first].insert(id);
   std::optional<BurstId> parent;
   for (const CauseLink& c : now->causes) {
     if (!Groups(c)) continue;
@@ -144,11 +140,12 @@ void Writer::Relink(BurstId id, ResourceId slot) {
 void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after, Timestamp old_end) {
   const std::string key = storage::keys::Episode(after.key);
   const bool homes_differ = old_end != after.end;
+  auto names = [](const Burst& effect, const EpisodeKey& cause) {
+    return std::any_of(effect.causes.begin(), effect.causes.end(),
+                       [&](const CauseLink& l) { return l.cause == cause; });
+  };
   for (const CauseLink& c : before.causes) {
-    const bool stays = !homes_differ && std::any_of(after.causes.begin(), after.causes.end(), [&](const CauseLink& a) {
-      return a.cause == c.cause;
-    });
-    if (!stays) DeleteAtEnd(old_end, storage::RecordKind::kEffects, scope, storage::keys::Effect({c.cause, after.key}));
+    if (homes_differ || !names(after, c.cause)) DeleteAtEnd(old_end, storage::RecordKind::kEffects, scope, storage::keys::Effect({c.cause, after.key}));
   }
   if (!before.causes.empty() && (homes_differ || after.causes.empty())) {
     DeleteAtEnd(old_end, storage::RecordKind::kCauses, scope, key);
@@ -158,6 +155,7 @@ void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after,
   wants_commit_ = true;
   PutAtEnd(after.end, storage::RecordKind::kCauses, scope, key, records::EncodeCauses(after.causes));
   for (const CauseLink& c : after.causes) {
+    if (!homes_differ && names(before, c.cause)) continue;
     PutAtEnd(after.end, storage::RecordKind::kEffects, scope, storage::keys::Effect({c.cause, after.key}), "");
   }
 }
