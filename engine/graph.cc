@@ -13,7 +13,7 @@ Node& GraphBuilder::Mutable(ResourceId id) {
   const size_t page = id.value / Graph::kPage;
   const size_t slot = id.value % Graph::kPage;
   while (graph_.pages_.size() <= page) {
-    graph_.pages_.push_back(std::make_shared<Graph::Page>(Graph::kPage));
+    graph_.pages_.push_back(std::make_shared<Graph::Page>());
   }
   own_page_.resize(graph_.pages_.size());
   own_node_.resize(graph_.pages_.size());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -158,7 +159,7 @@ class Graph {
  private:
   friend class GraphBuilder;
   static constexpr size_t kPage = 256;
-  using Page = std::vector<std::shared_ptr<const Node>>;
+  using Page = std::array<std::shared_ptr<const Node>, kPage>;
   std::vector<std::shared_ptr<const Page>> pages_;
 };
 
