@@ -82,6 +82,9 @@ bool InUrl(absl::string_view before) {
          (absl::EndsWith(before, "@") && absl::StrContains(before, "//")) || absl::EndsWith(before, "@tcp(");
 }
 
+// Behind a single slash stands a path, or an image whose tag begins with a digit: "shop/cart:1.4".
+bool InPath(absl::string_view before) { return absl::EndsWith(before, "/") && !absl::EndsWith(before, "//"); }
+
 }  // namespace
 
 std::optional<ObjectRef> ServiceOfHost(absl::string_view host, absl::string_view ns) {
@@ -105,6 +108,7 @@ std::vector<std::string> HostsInSetting(absl::string_view name, absl::string_vie
   std::vector<std::string> out;
   if (NameSaysHost(name) && IsLabel(value) && !AllDigits(value)) Add(value, &out);
   ForEachWord(value, [&](const Word& w) {
+    if (InPath(w.before)) return;
     const bool cluster_name = absl::StrContains(w.text, ".svc");
     const bool dotted_setting = NameSaysHost(name) && w.text == value && absl::StrContains(value, ".");
     if (InUrl(w.before) || FollowedByPort(w.after) || cluster_name || dotted_setting) Add(w.text, &out);
@@ -115,6 +119,7 @@ std::vector<std::string> HostsInSetting(absl::string_view name, absl::string_vie
 std::vector<std::string> HostsInText(absl::string_view text) {
   std::vector<std::string> out;
   ForEachWord(text, [&](const Word& w) {
+    if (InPath(w.before)) return;
     absl::string_view before = w.before;
     while (!before.empty() && (before.back() == '"' || before.back() == '\'')) before.remove_suffix(1);
     const std::string lead = absl::AsciiStrToLower(before.substr(before.size() > 24 ? before.size() - 24 : 0));
