@@ -57,7 +57,7 @@ double Ask(const Database& db, const std::string& object, Timestamp at) {
   query::Question question;
   question.object = object;
   question.at = at;
-  const Stopwatch watch;
+  const CpuStopwatch watch;
   const auto view = db.GetView(at);
   const auto answer = query::RootCause(*view, question, query::Budget{});
   const double took = watch.seconds() * 1e6;
@@ -69,7 +69,7 @@ double Blast(const Database& db, const std::vector<query::BlastOrigin>& origins,
   query::BlastRadiusQuestion question;
   question.origins = origins;
   question.window = {at - 1h, at + Duration(1)};
-  const Stopwatch watch;
+  const CpuStopwatch watch;
   const auto view = db.GetView(at);
   query::BudgetMeter meter(query::Budget{});
   const auto answer = query::FindBlastRadius(*view, question, &meter);

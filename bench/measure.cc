@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,12 @@
 #include "absl/strings/str_cat.h"
 
 namespace kg::bench {
+
+double CpuStopwatch::Now() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
 
 uint64_t Random::Next() {
   state_ += 0x9e3779b97f4a7c15ull;

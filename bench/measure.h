@@ -22,6 +22,16 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+// Processor time of the calling thread: what a question costs, whoever else uses the machine meanwhile.
+class CpuStopwatch {
+ public:
+  double seconds() const { return Now() - start_; }
+
+ private:
+  static double Now();
+  double start_ = Now();
+};
+
 // Small, and the same everywhere: the same seed gives the same run.
 class Random {
  public:

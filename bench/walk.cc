@@ -122,7 +122,7 @@ template <typename Walk>
 std::vector<double> Times(const std::vector<uint32_t>& origins, size_t touch, Walk&& walk) {
   std::vector<double> times;
   for (uint32_t origin : origins) {
-    const Stopwatch watch;
+    const CpuStopwatch watch;
     const size_t reached = walk(origin);
     const double took = watch.seconds() * 1e6;
     if (reached >= touch) times.push_back(took);  // a node without ways on is no walk
@@ -150,10 +150,10 @@ void QueryWalks(const std::shared_ptr<const Graph>& graph, const Csr& csr, const
   constexpr int kHops = 3;
   for (size_t i = 0; i < std::min<size_t>(origins.size(), 200); ++i) {
     query::BudgetMeter meter(query::Budget{});
-    const Stopwatch watch;
+    const CpuStopwatch watch;
     const auto found = query::WalkHops(say, ResourceId(origins[i] + 1), kHops, query::WalkDirection::kOut, {}, &meter);
     ours.push_back(watch.seconds() * 1e6);
-    const Stopwatch csr_watch;
+    const CpuStopwatch csr_watch;
     WalkCsr(csr, origins[i], found.size(), &visited, &queue);
     bound.push_back(csr_watch.seconds() * 1e6);
     reached.push_back(found.size());
