@@ -173,6 +173,12 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
       ++result->unchanged;
       return;
     }
+    // Of two states of one instant the weaker leaves no trace, however often it is told.
+    StretchList probe = lane.seen;
+    if (probe.Insert(r.at, hash, r.generation, clock_) == StretchList::Outcome::kNothing) {
+      ++result->unchanged;
+      return;
+    }
   }
 
   Touch(slot);
