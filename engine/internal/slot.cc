@@ -144,8 +144,12 @@ class Unfolder {
     auto before = slot_.states.find(stretches[i - 1].state);
     auto after = slot_.states.find(stretches[i].state);
     if (before == slot_.states.end() || after == slot_.states.end()) return;
-    const auto change =
-        ChangeBetween(rules_, slot_.name->kind, before->second->fields, after->second->fields);
+    auto& known = slot_.changes[{before->first, after->first}];
+    if (known == nullptr) {
+      known = std::make_shared<const std::optional<ObjectChange>>(
+          ChangeBetween(rules_, slot_.name->kind, before->second->fields, after->second->fields));
+    }
+    const std::optional<ObjectChange>& change = *known;
     if (!change.has_value()) return;
     const bool stamped = Stamp(lane, stretches[i].state, stretches[i - 1].last, stretches[i].first).has_value();
     // A template that comes back is the same change again; anything else is told by what it did.

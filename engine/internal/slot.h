@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -49,6 +50,16 @@ struct Lane {
   std::map<uint64_t, std::vector<ManagedStamp>> managed;  // by state, as first seen
 };
 
+// What a change from one state to another was; nullopt: nothing that counts as one. `keep`: only paths
+// that begin so.
+struct ObjectChange {
+  std::vector<ClassId> classes;      // most telling first
+  std::vector<std::string> texts;    // "path: before -> after", what tells most first
+  std::string summary;
+};
+std::optional<ObjectChange> ChangeBetween(const RuleBook& rules, absl::string_view kind, const Fields& before,
+                                          const Fields& after, absl::string_view keep = "");
+
 struct Slot {
   ResourceId id;
   std::shared_ptr<const SlotName> name;
@@ -63,6 +74,11 @@ struct Slot {
   // The newest time at which anything spoke of it. Not stored: after a restart it is the data clock, so
   // that a slot is at worst forgotten one retention later.
   Timestamp referenced = kBeginning;
+
+  // ChangeBetween of neighbouring states, kept because history is unfolded again at every change of the
+  // slot. What it holds follows from `states`; the writer's one thread fills it.
+  mutable absl::flat_hash_map<std::pair<uint64_t, uint64_t>, std::shared_ptr<const std::optional<ObjectChange>>>
+      changes;
 
   Lane& LaneFor(const std::string& uid, ObjectShape shape);
 };
@@ -112,16 +128,6 @@ struct SlotHistory {
   std::map<std::string, DerivedEpisode> episodes;  // by event id
   std::vector<Facet> facets;                       // by start
 };
-
-// What a change from one state to another was; nullopt: nothing that counts as one. `keep`: only paths
-// that begin so.
-struct ObjectChange {
-  std::vector<ClassId> classes;      // most telling first
-  std::vector<std::string> texts;    // "path: before -> after", what tells most first
-  std::string summary;
-};
-std::optional<ObjectChange> ChangeBetween(const RuleBook& rules, absl::string_view kind, const Fields& before,
-                                          const Fields& after, absl::string_view keep = "");
 
 SlotHistory Unfold(const Slot& slot, const RuleBook& rules);
 

@@ -141,6 +141,9 @@ void Writer::ExpireRevisions(Timestamp oldest) {
       }
     }
     absl::erase_if(slot->states, [&](const auto& s) { return !used.contains(s.first); });
+    absl::erase_if(slot->changes, [&](const auto& c) {
+      return !used.contains(c.first.first) || !used.contains(c.first.second);
+    });
   }
 }
 

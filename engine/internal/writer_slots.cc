@@ -222,13 +222,20 @@ void Writer::WriteRevisions(const Slot& slot, const std::vector<Lane>& before) {
       if (l.uid == lane.uid && l.shape == lane.shape) old = rows(l);
     }
     const std::vector<Row> now = rows(lane);
+    // Both are in order of time, hence of keys.
+    auto find = [](const std::vector<Row>& in, const storage::keys::RevisionKey& key) -> const Row* {
+      auto it = std::lower_bound(in.begin(), in.end(), key,
+                                 [](const Row& r, const storage::keys::RevisionKey& k) { return r.first < k; });
+      return it != in.end() && it->first == key ? &*it : nullptr;
+    };
     for (const Row& row : old) {
-      if (std::find_if(now.begin(), now.end(), [&](const Row& r) { return r.first == row.first; }) != now.end()) continue;
+      if (find(now, row.first) != nullptr) continue;
       DeleteAtEnd(row.first.valid_to, storage::RecordKind::kRevision, slot.name->scope,
                   storage::keys::Revision(row.first));
     }
     for (const Row& row : now) {
-      if (std::find(old.begin(), old.end(), row) != old.end()) continue;
+      const Row* known = find(old, row.first);
+      if (known != nullptr && known->second == row.second) continue;
       auto state = slot.states.find(row.second.state);
       auto managed = lane.managed.find(row.second.state);
       records::RevisionRow revision{lane.uid, lane.shape, row.second,
