@@ -97,9 +97,10 @@ void AskAll(const Database& db, uint64_t episodes, Medians* smallest, Report* re
     std::vector<double> e = events, i = incidents;
     *smallest = {Quantile(&e, 0.99), Quantile(&i, 0.99)};
   }
-  AddTimes("root cause of an event" + with, events, "the smallest store", smallest->event_p99, "reading E rows", report);
+  AddTimes("root cause of an event" + with, events, "the smallest store", smallest->event_p99,
+           "all bursts that a resource ever had", report);
   AddTimes("root cause of an incident" + with, incidents, "the smallest store", smallest->incident_p99,
-           "members of the incident", report);
+           "likewise, for each member", report);
   AddTimes("blast radius" + with, blasts, "", 0, "", report);
 }
 

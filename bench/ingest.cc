@@ -157,7 +157,7 @@ void Singles(const ScratchDir& scratch, double seconds, Report* report) {
     for (std::thread& t : threads) t.join();
     report->Add({"ingest", absl::StrCat("one event per Apply, ", callers, callers == 1 ? " caller" : " callers"),
                  static_cast<double>(done.load()) / watch.seconds(), "events/s", Better::kHigher, "fdatasync", syncs,
-                 callers == 1 ? "the sync: a log of fixed size needs no metadata" : "callers per commit, then the writer"});
+                 callers == 1 ? "the sync" : "callers per commit, then the writer"});
   }
 }
 
@@ -212,14 +212,14 @@ void Changes(const ScratchDir& scratch, int changes, Report* report) {
     if (i > changes - changes / 10) last += watch.seconds();
   }
   report->Add({"ingest", absl::StrCat("one more change of an object with ", changes), last / (changes / 10) * 1e6, "us",
-               Better::kLower, "its first ones", first / (changes / 10) * 1e6, "its history is unfolded whole"});
+               Better::kLower, "its first ones", first / (changes / 10) * 1e6, "the sync, then its whole history unfolded"});
 }
 
 }  // namespace
 
 void RunIngest(const Settings& settings, Report* report) {
   const ScratchDir scratch(settings.scratch);
-  Steady(scratch, "steady", settings.events, 0.2, "RocksDB for two thirds of the time, then linking", report);
+  Steady(scratch, "steady", settings.events, 0.2, "the store's write for half of the time, then linking", report);
   Steady(scratch, "all-failures", settings.events / 4, 1.0, "looking for causes, among up to 64 bursts of each neighbour", report);
   Storm(scratch, settings.quick ? 5'000 : 20'000, report);
   Singles(scratch, settings.quick ? 2 : 6, report);
