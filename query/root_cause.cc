@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "engine/links.h"
@@ -98,6 +99,32 @@ class Analysis {
       });
     }
     for (ResourceId s : slots) AddFailuresOf(s);
+    AddCallersOf(slots);
+  }
+
+  // What those who call an object suffer because of it: a Service that selects nothing fails nowhere else.
+  void AddCallersOf(const std::set<ResourceId>& slots) {
+    const EdgeTypeId calls = rules_.EdgeTypeByName("CALLS");
+    const Interval window = question_.Window();
+    std::set<ResourceId> callers;
+    for (ResourceId s : slots) {
+      ForEdges(s, storage::keys::Direction::kIn, [&](ResourceId other, EdgeTypeId type) {
+        if (type == calls && slots.count(other) == 0) callers.insert(other);
+      });
+    }
+    for (ResourceId caller : callers) {
+      const Node* node = graph_.Find(caller);
+      if (node == nullptr || !meter_->TakeNodes()) continue;
+      node->bursts.ForEach([&](const BurstPtr& b) {
+        if (b->key.onset >= window.to) return false;
+        if (b->end >= window.from && rules_.Class(b->cls).IsFailure()) {
+          const std::vector<BurstPtr> chain = ChainOf({b->key, b->resource});
+          const bool leads_here = std::any_of(chain.begin(), chain.end(), [&](const BurstPtr& c) { return slots.count(c->resource) > 0; });
+          if (leads_here) AddBurst(b);
+        }
+        return meter_->TakeEdges();
+      });
+    }
   }
 
   void AddScope() {
@@ -239,12 +266,29 @@ class Analysis {
     auto serious = [&](const BurstPtr& b) {
       if (b->category == Category::kChange) return false;
       if (b->severity >= Severity::kError) return true;
-      const Timestamp until = b->end > view_.as_of() ? view_.as_of() : b->end;
-      return b->severity == Severity::kWarning && rules_.Class(b->cls).severity >= Severity::kWarning &&
-             until - b->key.onset >= kPassing;
+      // What still holds may have begun long before it was first seen, as all of a snapshot did.
+      const bool holds = b->end > view_.as_of();
+      const Duration lasted = holds ? view_.as_of() - b->earliest : b->end - b->key.onset;
+      return b->severity == Severity::kWarning && rules_.Class(b->cls).severity >= Severity::kWarning && lasted >= kPassing;
     };
+    if (IsPassingLog(root)) return false;
     if (question_.object.empty() && IsOverAndSmall(root)) return false;
     return serious(root.burst) || std::any_of(root.explained.begin(), root.explained.end(), serious);
+  }
+
+  // A program that complained in its log while it started, and has long since gone on: nothing came of it,
+  // and nobody else felt it.
+  bool IsPassingLog(const Root& root) const {
+    if (root.blamed.has_value() || root.burst->category != Category::kSymptom) return false;
+    const ResourceId top = say_.TopOwner(root.burst->resource, root.burst->key.onset);
+    auto passed = [&](const BurstPtr& b) {
+      const bool says_little = absl::StartsWith(rules_.Class(b->cls).name, "LOG_") || b->severity <= Severity::kWarning;
+      const Node* node = graph_.Find(b->resource);
+      const Incarnation* life = node == nullptr ? nullptr : node->AliveAt(b->key.onset);
+      return says_little && life != nullptr && !life->sighted && b->end < life->alive.from + kPassing &&
+             b->end + kPassing <= view_.as_of() && say_.TopOwner(b->resource, b->key.onset) == top;
+    };
+    return passed(root.burst) && std::all_of(root.explained.begin(), root.explained.end(), passed);
   }
 
   // A container that ended once and went on, say: over within minutes and felt by its own workload only.
@@ -265,13 +309,21 @@ class Analysis {
     if (r.blamed.has_value() || r.burst->category != Category::kSymptom) return false;
     for (const BurstPtr& b : r.explained) {
       const CauseLink* link = BestLink(*b);
-      if (link == nullptr || link->cause != r.burst->key || link->cause_resource != r.burst->resource) continue;
+      if (link == nullptr || !IsFrom(*link, r)) continue;
       if (link->path_kind != PathKind::kSelf && link->path_kind != PathKind::kOwner &&
           link->path_kind != PathKind::kService) {
         return false;
       }
     }
     return true;
+  }
+
+  // The link begins at the root, or at a replica that is one root with it.
+  bool IsFrom(const CauseLink& link, const Root& r) const {
+    if (link.cause == r.burst->key && link.cause_resource == r.burst->resource) return true;
+    const BurstPtr cause = FindBurst(graph_, link.cause_resource, link.cause);
+    return cause != nullptr && cause->cls == r.burst->cls &&
+           say_.TopOwner(cause->resource, cause->key.onset) == say_.TopOwner(r.burst->resource, r.burst->key.onset);
   }
 
   double Importance(const Root& r) const {
@@ -575,14 +627,20 @@ class Analysis {
     return answer;
   }
 
-  // Left-over symptoms that sit on what a root cause explains anyway leave nothing open.
+  // Left-over symptoms that sit on what a root cause explains anyway, or on what owns it, leave nothing open.
   bool MostlyExplained(const std::vector<Root>& kept, const std::vector<Root>& demoted) const {
     std::set<ResourceId> slots;
+    auto add = [&](const BurstPtr& b) {
+      slots.insert(b->resource);
+      slots.insert(say_.TopOwner(b->resource, b->key.onset));
+    };
     for (const Root& r : kept) {
-      slots.insert(r.burst->resource);
-      for (const BurstPtr& b : r.explained) slots.insert(b->resource);
+      add(r.burst);
+      for (const BurstPtr& b : r.explained) add(b);
     }
-    return std::all_of(demoted.begin(), demoted.end(), [&](const Root& r) { return slots.count(r.burst->resource) > 0; });
+    return std::all_of(demoted.begin(), demoted.end(), [&](const Root& r) {
+      return slots.count(r.burst->resource) > 0 || slots.count(say_.TopOwner(r.burst->resource, r.burst->key.onset)) > 0;
+    });
   }
 
   void Gaps(RootCauseAnswer* answer) const {
