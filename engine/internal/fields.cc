@@ -24,6 +24,13 @@ std::string Shown(const Field& f) {
   return absl::StrCat(absl::string_view(f.value).substr(0, kShownValue), "…");
 }
 
+// Hashes under different keys tell nothing about the values: no change is known.
+bool Comparable(const Field& a, const Field& b) {
+  if (a.kind != FieldKind::kMac || b.kind != FieldKind::kMac) return true;
+  auto key_id = [](absl::string_view value) { return value.substr(0, value.rfind(':')); };
+  return key_id(a.value) == key_id(b.value);
+}
+
 // The key of the map member or list element that `rest`, the path behind its parent, begins with.
 absl::string_view FirstKey(absl::string_view rest) {
   if (rest.empty()) return {};
@@ -119,7 +126,7 @@ std::vector<FieldChange> Diff(const Fields& before, const Fields& after) {
       out.push_back({b->path, absl::StrCat(b->path, ": (absent) -> ", Shown(*b))});
       ++b;
     } else {
-      if (a->value != b->value || a->kind != b->kind) {
+      if ((a->value != b->value || a->kind != b->kind) && Comparable(*a, *b)) {
         out.push_back({a->path, absl::StrCat(a->path, ": ", Shown(*a), " -> ", Shown(*b))});
       }
       ++a;
