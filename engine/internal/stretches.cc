@@ -22,6 +22,14 @@ void StretchList::DropBefore(Timestamp t) {
   stretches_.erase(stretches_.begin(), stretches_.begin() + static_cast<ptrdiff_t>(drop));
 }
 
+void StretchList::Absorb(const StretchList& o, Timestamp clock) {
+  for (const Stretch& s : o.stretches_) {
+    Insert(s.first, s.state, s.rank, clock);
+    Insert(s.last, s.state, s.rank, clock);
+  }
+  for (const Sighting& e : o.exact_) Insert(e.at, e.state, e.rank, clock);
+}
+
 StretchList::Outcome StretchList::Insert(Timestamp at, uint64_t state, int64_t rank,
                                          Timestamp clock) {
   size_t next = std::partition_point(stretches_.begin(), stretches_.end(),
@@ -30,7 +38,7 @@ StretchList::Outcome StretchList::Insert(Timestamp at, uint64_t state, int64_t r
   if (next > 0 && at <= stretches_[next - 1].last) {
     return InsertInside(next - 1, at, state, rank, clock);
   }
-  Remember(at, state, clock);
+  Remember(at, state, rank, clock);
   if (next > 0 && stretches_[next - 1].state == state) {
     Stretch& s = stretches_[next - 1];
     s.last = at;
@@ -51,25 +59,26 @@ StretchList::Outcome StretchList::InsertInside(size_t i, Timestamp at, uint64_t 
                                                Timestamp clock) {
   Stretch& s = stretches_[i];
   if (s.state == state) {
-    Remember(at, state, clock);
+    Remember(at, state, rank, clock);
     s.rank = std::max(s.rank, rank);
     return Outcome::kNothing;
   }
-  const bool seen_then =
-      at == s.first || at == s.last ||
-      std::any_of(exact_.begin(), exact_.end(), [&](const Sighting& e) { return e.at == at; });
-  if (seen_then) {
-    if (std::tie(rank, state) < std::tie(s.rank, s.state)) return Outcome::kNothing;
+  const auto sighting =
+      std::find_if(exact_.begin(), exact_.end(), [&](const Sighting& e) { return e.at == at; });
+  if (sighting != exact_.end() || at == s.first || at == s.last) {
+    // What counts is the rank of that one sighting; the stretch's is the largest of all.
+    const int64_t known_rank = sighting != exact_.end() ? sighting->rank : s.rank;
+    if (std::tie(rank, state) < std::tie(known_rank, s.state)) return Outcome::kNothing;
     const bool whole = s.first == s.last;
     if (!whole && at < exact_since_) return Outcome::kPoint;
     Forget(at);
-    Remember(at, state, clock);
+    Remember(at, state, rank, clock);
     return ReplaceAt(i, at, state, rank);
   }
   if (at < exact_since_) return Outcome::kPoint;
   const Stretch before{s.first, LastBefore(i, at), s.state, s.rank};
   const Stretch after{FirstAfter(i, at), s.last, s.state, s.rank};
-  Remember(at, state, clock);
+  Remember(at, state, rank, clock);
   stretches_[i] = before;
   stretches_.insert(stretches_.begin() + i + 1, {Stretch{at, at, state, rank}, after});
   return Outcome::kChanged;
@@ -116,11 +125,15 @@ Timestamp StretchList::FirstAfter(size_t i, Timestamp t) const {
   return stretches_[i].last;
 }
 
-void StretchList::Remember(Timestamp at, uint64_t state, Timestamp clock) {
+void StretchList::Remember(Timestamp at, uint64_t state, int64_t rank, Timestamp clock) {
   if (at < exact_since_) return;
   auto it = std::lower_bound(exact_.begin(), exact_.end(), at,
                              [](const Sighting& e, Timestamp t) { return e.at < t; });
-  if (it == exact_.end() || it->at != at) exact_.insert(it, {at, state});
+  if (it != exact_.end() && it->at == at) {
+    it->rank = std::max(it->rank, rank);
+    return;
+  }
+  exact_.insert(it, {at, state, rank});
   // What falls out leaves only its stretch's ends behind: LastBefore then answers with the first,
   // which is the honest bound.
   size_t drop = 0;

@@ -42,6 +42,9 @@ class StretchList {
 
   // Is it known that this state held then? Inserting that sighting would say nothing new.
   bool Covers(Timestamp at, uint64_t state) const;
+  // As if all that `o` was told had been told to this one.
+  void Absorb(const StretchList& o, Timestamp clock);
+
   const std::vector<Stretch>& stretches() const { return stretches_; }
   bool empty() const { return stretches_.empty(); }
   // What a store knows: whole stretches, without exact times.
@@ -53,9 +56,10 @@ class StretchList {
   struct Sighting {
     Timestamp at;
     uint64_t state;
+    int64_t rank;
   };
 
-  void Remember(Timestamp at, uint64_t state, Timestamp clock);
+  void Remember(Timestamp at, uint64_t state, int64_t rank, Timestamp clock);
   void Forget(Timestamp at);
   // The newest sighting of stretch `i` before `t`, the oldest after `t`; `t` itself lies inside.
   Timestamp LastBefore(size_t i, Timestamp t) const;
