@@ -76,6 +76,13 @@ bool FollowedByPort(absl::string_view after) {
   return after.size() > 1 && after[0] == ':' && absl::ascii_isdigit(after[1]);
 }
 
+// "//user:" or "//user@": who logs in there, not where.
+bool IsUserInfo(const Word& w) {
+  if (!absl::EndsWith(w.before, "//")) return false;
+  const size_t end = w.after.find_first_of("/?# \t\"'");
+  return absl::StrContains(w.after.substr(0, end), "@");
+}
+
 // "//host" or "//user:secret@host" in front.
 bool InUrl(absl::string_view before) {
   return absl::EndsWith(before, "//") ||
@@ -108,7 +115,7 @@ std::vector<std::string> HostsInSetting(absl::string_view name, absl::string_vie
   std::vector<std::string> out;
   if (NameSaysHost(name) && IsLabel(value) && !AllDigits(value)) Add(value, &out);
   ForEachWord(value, [&](const Word& w) {
-    if (InPath(w.before)) return;
+    if (InPath(w.before) || IsUserInfo(w)) return;
     const bool cluster_name = absl::StrContains(w.text, ".svc");
     const bool dotted_setting = NameSaysHost(name) && w.text == value && absl::StrContains(value, ".");
     if (InUrl(w.before) || FollowedByPort(w.after) || cluster_name || dotted_setting) Add(w.text, &out);
@@ -119,7 +126,7 @@ std::vector<std::string> HostsInSetting(absl::string_view name, absl::string_vie
 std::vector<std::string> HostsInText(absl::string_view text) {
   std::vector<std::string> out;
   ForEachWord(text, [&](const Word& w) {
-    if (InPath(w.before)) return;
+    if (InPath(w.before) || IsUserInfo(w)) return;
     absl::string_view before = w.before;
     while (!before.empty() && (before.back() == '"' || before.back() == '\'')) before.remove_suffix(1);
     const std::string lead = absl::AsciiStrToLower(before.substr(before.size() > 24 ? before.size() - 24 : 0));
