@@ -103,24 +103,27 @@ class Deriver {
     std::vector<std::string> elements;
     for (const Field& f : Under(fields_, absl::string_view(pattern).substr(0, pattern.find("[*]")))) {
       if (f.kind == FieldKind::kEmpty || !MatchPath(pattern, f.path, &elements)) continue;
-      const std::string element = elements.empty() ? f.path.substr(0, f.path.rfind('.')) : elements.back();
+      // Siblings differ in the last member; a bracket may hold dots of its own.
+      const size_t last = f.path.rfind('.');
+      const bool ends_in_bracket = f.path.back() == ']';
+      const std::string beside = ends_in_bracket ? f.path : f.path.substr(0, last);
       ObjectRef other;
       other.kind = rule.to_kind;
       other.group = rule.to_group;
       other.group_known = true;
       other.name = f.value;
       if (!rule.to_kind.empty() && rule.to_kind[0] == '.') {  // the kind stands in a sibling field
-        other.kind = std::string(ValueAt(fields_, element + rule.to_kind));
+        other.kind = std::string(ValueAt(fields_, beside + rule.to_kind));
         other.group_known = false;
       }
       if (rule.to_ns == EdgePath::Namespace::kSame) other.ns = object_.ns;
       if (rule.to_ns == EdgePath::Namespace::kField) {
-        other.ns = std::string(ValueAt(fields_, absl::StrCat(element, ".", rule.ns_path)));
+        other.ns = std::string(ValueAt(fields_, absl::StrCat(beside, ".", rule.ns_path)));
         if (other.ns.empty()) other.ns = object_.ns;
       }
       uint16_t flags = 0;
       if (!rule.optional_path.empty() &&
-          ValueAt(fields_, absl::StrCat(element, ".", rule.optional_path)) == "true") {
+          ValueAt(fields_, absl::StrCat(beside, ".", rule.optional_path)) == "true") {
         flags |= kEdgeOptional;
       }
       Add(rule.edge, other, rule.reverse, flags);
