@@ -93,6 +93,14 @@ class DatabaseImpl : public Database {
     return MaintainLocked();
   }
 
+  absl::Status Checkpoint(const std::string& dir) override {
+    if (!options_.read_only) {
+      if (auto status = Settle(); !status.ok()) return status;
+    }
+    // The store takes its copy between two commits by itself.
+    return store_->Checkpoint(dir);
+  }
+
   std::shared_ptr<const View> GetView(Timestamp as_of) const override {
     absl::ReaderMutexLock lock(&published_mutex_);
     const Timestamp at = as_of == kForever ? published_.clock : as_of;

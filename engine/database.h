@@ -93,6 +93,10 @@ class Database {
   // Rolls, seals and drops buckets as the data clock demands.
   [[nodiscard]] virtual absl::Status Maintain() = 0;
 
+  // A consistent, synced copy of everything acknowledged so far, confirmations included, in `dir`; Open
+  // takes it like any database. AlreadyExists when there is something at `dir`.
+  [[nodiscard]] virtual absl::Status Checkpoint(const std::string& dir) = 0;
+
   // What is known now, asked as of `as_of` (kForever: the data clock).
   virtual std::shared_ptr<const View> GetView(Timestamp as_of) const = 0;
   std::shared_ptr<const View> GetView() const { return GetView(kForever); }
