@@ -1,5 +1,7 @@
 #include "engine/records.h"
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "schemas/records_generated.h"
 #include "storage/records.h"
 
@@ -229,6 +231,7 @@ std::string EncodeResource(const Slot& slot) {
     i->last_seen = Us(life.last_seen);
     i->deleted = Us(life.deleted);
     i->deleting = Us(life.deleting);
+    i->unlisted = Us(life.unlisted);
     t.incarnations.push_back(std::move(i));
   }
   for (Timestamp d : slot.deletions) t.deletions.push_back(Us(d));
@@ -260,7 +263,7 @@ absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row) {
   out.name = {ScopeId(t->scope), t->group, t->kind, t->namespace_, t->name};
   for (const auto& i : t->incarnations) {
     out.lives[i->uid] = {FromMicros(i->created), FromMicros(i->first_seen), FromMicros(i->last_seen),
-                         FromMicros(i->deleted), FromMicros(i->deleting)};
+                         FromMicros(i->deleted), FromMicros(i->deleting), FromMicros(i->unlisted)};
   }
   for (int64_t d : t->deletions) out.deletions.push_back(FromMicros(d));
   out.named_first = FromMicros(t->named_first);
@@ -270,7 +273,7 @@ absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row) {
   return out;
 }
 
-std::string EncodeEdge(const Claims& claims) {
+std::string EncodeEdge(const Claims& claims, const std::vector<Stretch>* topology) {
   fb::EdgeT t;
   for (const auto& [asserter, claim] : claims) {
     auto c = std::make_unique<fb::ClaimT>();
@@ -282,15 +285,57 @@ std::string EncodeEdge(const Claims& claims) {
     }
     t.claims.push_back(std::move(c));
   }
+  for (const Stretch& s : topology == nullptr ? std::vector<Stretch>() : *topology) {
+    t.topology.insert(t.topology.end(), {Us(s.first), Us(s.last), static_cast<int64_t>(s.state)});
+  }
   return Pack<fb::Edge>(t);
 }
 
-absl::StatusOr<Claims> DecodeEdge(absl::string_view row) {
+absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row) {
   auto t = Unpack<fb::Edge>(row);
   if (!t.ok()) return t.status();
-  Claims out;
-  for (const auto& c : t->claims) out[c->asserter] = {Pairs(c->intervals), c->flags};
+  EdgeRow out;
+  for (const auto& c : t->claims) out.claims[c->asserter] = {Pairs(c->intervals), c->flags};
+  for (size_t i = 0; i + 3 <= t->topology.size(); i += 3) {
+    out.topology.push_back({FromMicros(t->topology[i]), FromMicros(t->topology[i + 1]),
+                            static_cast<uint64_t>(t->topology[i + 2]), 0});
+  }
   return out;
+}
+
+namespace {
+
+constexpr char kEdgeDeletion = 'e';
+constexpr char kListing = 'l';
+
+}  // namespace
+
+std::string EncodeEdgeDeletion(const storage::keys::EdgeKey& edge) {
+  return absl::StrCat(absl::string_view(&kEdgeDeletion, 1), storage::keys::Edge(edge));
+}
+
+std::string EncodeListing(const SlotName& what) {
+  const absl::string_view nul("\0", 1);
+  return absl::StrCat(absl::string_view(&kListing, 1), what.group, nul, what.kind, nul, what.ns);
+}
+
+absl::StatusOr<HangingRow> DecodeHanging(ScopeId scope, absl::string_view row) {
+  HangingRow out;
+  if (!row.empty() && row[0] == kEdgeDeletion) {
+    const auto edge = storage::keys::ParseEdge(row.substr(1));
+    if (edge.has_value()) {
+      out.edge = *edge;
+      return out;
+    }
+  } else if (!row.empty() && row[0] == kListing) {
+    const std::vector<std::string> parts = absl::StrSplit(row.substr(1), '\0');
+    if (parts.size() == 3) {
+      out.listing = true;
+      out.what = {scope, parts[0], parts[1], parts[2], ""};
+      return out;
+    }
+  }
+  return absl::DataLossError("a hanging delete is damaged");
 }
 
 std::string EncodeScope(const std::string& tenant, const std::string& cluster) {

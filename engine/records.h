@@ -52,8 +52,23 @@ struct ResourceRow {
 absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row);
 
 using Claims = std::map<uint64_t, EdgeClaim>;  // by asserter
-std::string EncodeEdge(const Claims& claims);
-absl::StatusOr<Claims> DecodeEdge(absl::string_view row);
+// `topology`: what the topology topic said of the edge, as stretches; nullptr or empty: nothing.
+std::string EncodeEdge(const Claims& claims, const std::vector<Stretch>* topology);
+struct EdgeRow {
+  Claims claims;
+  std::vector<Stretch> topology;
+};
+absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row);
+
+// T rows: a deletion of an edge (of any type where `type` is 0), or a complete listing of a kind.
+struct HangingRow {
+  bool listing = false;
+  storage::keys::EdgeKey edge;
+  SlotName what;          // of a listing; without a name
+};
+std::string EncodeEdgeDeletion(const storage::keys::EdgeKey& edge);
+std::string EncodeListing(const SlotName& what);
+absl::StatusOr<HangingRow> DecodeHanging(ScopeId scope, absl::string_view row);
 
 std::string EncodeScope(const std::string& tenant, const std::string& cluster);
 absl::StatusOr<std::pair<std::string, std::string>> DecodeScope(absl::string_view row);

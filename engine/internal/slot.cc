@@ -105,7 +105,7 @@ class Unfolder {
     auto it = lane.managed.find(state);
     if (it == lane.managed.end()) return best;
     for (const ManagedStamp& m : it->second) {
-      if (IsControlPlane(m.manager) || m.time <= after || m.time > until) continue;
+      if (m.time <= after || m.time > until) continue;
       if (!best.has_value() || m.time > *best) best = m.time;
     }
     return best;
@@ -245,6 +245,29 @@ class Unfolder {
   SlotHistory out_;
 };
 
+// The first complete listing of the slot's kind at or after `from`.
+Timestamp FirstListing(const Slot& slot, Timestamp from) {
+  Timestamp best = kForever;
+  if (slot.listings == nullptr) return best;
+  const auto in = [&](const std::string& ns) {
+    auto times = slot.listings->find(ns);
+    if (times == slot.listings->end()) return;
+    auto at = std::lower_bound(times->second.begin(), times->second.end(), from);
+    if (at != times->second.end()) best = std::min(best, *at);
+  };
+  in("");
+  if (!slot.name->ns.empty()) in(slot.name->ns);
+  return best;
+}
+
+// When a complete listing without it ended a life: the first after it was last seen.
+Timestamp Unlisted(const Slot& slot, const Life* life, const Interval& alive, Timestamp seen) {
+  const Timestamp from = seen == kBeginning ? alive.from : std::max(alive.from, seen + Duration(1));
+  Timestamp t = FirstListing(slot, from);
+  if (life != nullptr && life->unlisted >= from) t = std::min(t, life->unlisted);
+  return alive.Contains(t) ? t : kForever;
+}
+
 Timestamp StartOfLife(const Life& l) { return l.created != kBeginning ? l.created : l.first_seen; }
 
 }  // namespace
@@ -282,8 +305,14 @@ std::vector<Incarnation> Incarnations(const Slot& slot) {
         break;
       }
     }
+    const Life* known = life == slot.lives.end() ? nullptr : &life->second;
+    alive.to = std::min(alive.to, Unlisted(slot, known, alive, std::max(seen, slot.named_last)));
   }
   return out;
+}
+
+bool ListedWithin(const Slot& slot, Timestamp after, Timestamp until) {
+  return FirstListing(slot, after + Duration(1)) <= until;
 }
 
 void Normalize(std::vector<Interval>* intervals) {
@@ -341,6 +370,26 @@ std::optional<ObjectChange> ChangeBetween(const RuleBook& rules, absl::string_vi
   }
   out.summary = absl::StrJoin(out.texts.begin(), out.texts.begin() + static_cast<ptrdiff_t>(std::min<size_t>(out.texts.size(), 3)), "; ");
   return out;
+}
+
+namespace {
+
+bool IsNews(const ManagedStamp& m, const std::vector<ManagedStamp>& known) {
+  return !IsControlPlane(m.manager) && std::none_of(known.begin(), known.end(), [&](const ManagedStamp& o) {
+    return o.manager == m.manager && o.time == m.time;
+  });
+}
+
+}  // namespace
+
+void LearnStamps(const std::vector<ManagedStamp>& stamps, std::vector<ManagedStamp>* known) {
+  for (const ManagedStamp& m : stamps) {
+    if (IsNews(m, *known)) known->push_back(m);
+  }
+}
+
+bool KnowsStamps(const std::vector<ManagedStamp>& stamps, const std::vector<ManagedStamp>& known) {
+  return std::none_of(stamps.begin(), stamps.end(), [&](const ManagedStamp& m) { return IsNews(m, known); });
 }
 
 SlotHistory Unfold(const Slot& slot, const RuleBook& rules) { return Unfolder(slot, rules).Run(); }

@@ -38,9 +38,13 @@ struct Life {
   Timestamp last_seen = kBeginning;
   Timestamp deleted = kForever;     // a deletion that named this uid
   Timestamp deleting = kForever;    // metadata.deletionTimestamp
+  Timestamp unlisted = kForever;    // of a complete listing without it; outlives the listing itself
 
   bool operator==(const Life&) const = default;
 };
+
+// Times at which all there was of one kind was told, by namespace ("": everywhere); ascending.
+using Listings = std::map<std::string, std::vector<Timestamp>>;
 
 // The states that one source shape showed of one uid.
 struct Lane {
@@ -67,6 +71,7 @@ struct Slot {
   Timestamp named_first = kForever;         // sightings without a uid
   Timestamp named_last = kBeginning;
   std::vector<Timestamp> deletions;         // by name alone; ascending
+  const Listings* listings = nullptr;       // of its kind; not owned
   std::vector<Lane> lanes;
   absl::flat_hash_map<uint64_t, std::shared_ptr<const SeenState>> states;
   // Services that failure texts of this object named, and when first, by the uid of the life.
@@ -131,7 +136,15 @@ struct SlotHistory {
 
 SlotHistory Unfold(const Slot& slot, const RuleBook& rules);
 
+// Takes over the stamps that may date a change (not those of managers that write status or what the
+// cluster itself decides).
+void LearnStamps(const std::vector<ManagedStamp>& stamps, std::vector<ManagedStamp>* known);
+// Would LearnStamps change nothing?
+bool KnowsStamps(const std::vector<ManagedStamp>& stamps, const std::vector<ManagedStamp>& known);
+
 std::vector<Incarnation> Incarnations(const Slot& slot);
+// Was there a complete listing, with it or without, in (after, until]?
+bool ListedWithin(const Slot& slot, Timestamp after, Timestamp until);
 
 // Sorts, joins what touches or overlaps, drops what is empty.
 void Normalize(std::vector<Interval>* intervals);

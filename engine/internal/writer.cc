@@ -35,6 +35,7 @@ void Writer::Begin() {
   touched_edges_.clear();
   docs_.clear();
   spans_before_.clear();
+  redirected_.clear();
   joins_.clear();
   template_joins_.clear();
   dirty_.clear();
@@ -157,8 +158,10 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
   if (shows_state) life.first_seen = std::min(life.first_seen, r.at);
 
   // The common case, a refresh of what is known, must stay cheap: nothing is derived again. When a thing
-  // was last seen matters only beside a deletion by name.
-  if (known != slot.lives.end() && !uid.empty() && life == known->second && slot.deletions.empty()) {
+  // was last seen matters only beside a deletion by name and a complete listing without it.
+  const bool may_revive = life.unlisted != kForever || ListedWithin(slot, life.last_seen, r.at);
+  if (known != slot.lives.end() && !uid.empty() && life == known->second && slot.deletions.empty() &&
+      !(shows_state && may_revive)) {
     if (!shows_state) {
       ++result->unchanged;
       return;
@@ -166,7 +169,7 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
     Lane& lane = slot.LaneFor(uid, r.shape);
     const auto& stretches = lane.seen.stretches();
     const bool newest = !stretches.empty() && stretches.back().state == hash && r.at >= stretches.back().first;
-    if (newest || lane.seen.Covers(r.at, hash)) {
+    if ((newest || lane.seen.Covers(r.at, hash)) && KnowsStamps(r.managed, lane.managed[hash])) {
       lane.seen.Insert(r.at, hash, r.generation, clock_);
       known->second.last_seen = last_seen;
       if (newest) unconfirmed_.insert(id);
@@ -193,13 +196,7 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
   // A watch's last frame carries the last state as well.
   Lane& lane = slot.LaneFor(uid, r.shape);
   lane.seen.Insert(r.at, hash, r.generation, clock_);
-  auto& managed = lane.managed[hash];
-  for (const ManagedStamp& m : r.managed) {
-    const bool have = std::any_of(managed.begin(), managed.end(), [&](const ManagedStamp& o) {
-      return o.manager == m.manager && o.time == m.time;
-    });
-    if (!have) managed.push_back(m);
-  }
+  LearnStamps(r.managed, &lane.managed[hash]);
   LearnState(slot, hash, std::move(r.fields));
 }
 
@@ -331,28 +328,19 @@ void Writer::Handle(LogRecord&& r, ApplyResult* result) {
 void Writer::Handle(CompletenessRecord&& r, ApplyResult* result) {
   if (Refuse(r.at, "the snapshot's time", r.scope, result)) return;
   const ScopeId scope = identity_->ScopeFor(r.scope);
-  absl::flat_hash_set<ResourceId> present;
-  for (const ObjectRef& ref : r.present) present.insert(ResolveRef(scope, Canonical(rules_, ref)));
-  std::set<std::pair<std::string, std::string>> kinds;
+  bool news = false;
+  for (const ObjectRef& ref : r.present) {
+    const ObjectRef canonical = Canonical(rules_, ref);
+    const ResourceId id = ResolveRef(scope, canonical);
+    if (id.value != 0) news = SightListed(SlotFor(id), canonical.uid, r.at) || news;
+  }
+  std::vector<std::string> namespaces = r.namespaces;
+  if (namespaces.empty()) namespaces.push_back("");
   for (const ObjectRef& k : r.kinds) {
-    const ObjectRef c = Canonical(rules_, k);
-    kinds.insert({c.group, c.kind});
+    const ObjectRef kind = Canonical(rules_, k);
+    for (const std::string& ns : namespaces) news = FoldListing({scope, kind.group, kind.kind, ns, ""}, r.at) || news;
   }
-  for (uint32_t i = 1; i < slots_.size(); ++i) {
-    Slot* slot = slots_[i].get();
-    if (slot == nullptr || slot->name->scope != scope || present.contains(slot->id)) continue;
-    if (kinds.count({slot->name->group, slot->name->kind}) == 0) continue;
-    const bool covered = r.namespaces.empty() ||
-                         std::find(r.namespaces.begin(), r.namespaces.end(), slot->name->ns) != r.namespaces.end();
-    if (!covered) continue;
-    const auto lives = Incarnations(*slot);
-    const bool alive = std::any_of(lives.begin(), lives.end(),
-                                   [&](const Incarnation& l) { return l.alive.Contains(r.at); });
-    if (!alive || std::binary_search(slot->deletions.begin(), slot->deletions.end(), r.at)) continue;
-    Touch(*slot);
-    slot->deletions.insert(std::lower_bound(slot->deletions.begin(), slot->deletions.end(), r.at), r.at);
-    ++result->applied;
-  }
+  news ? ++result->applied : ++result->unchanged;
 }
 
 absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
@@ -362,7 +350,9 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   WriteEdges();
   WriteEpisodes();
   Settle();
+  ForgetRedirected();
   if (wants_commit_ || flush_confirmations || clock_ - confirmations_written_ >= StretchList::kExact) {
+    WriteEdgeConfirmations();
     for (ResourceId id : unconfirmed_) {
       if (touched_slots_.count(id) == 0) WriteSlot(*slots_[id.value]);
     }

@@ -75,6 +75,7 @@ class Writer : private ImplicitEdges {
   struct Place {
     EpisodeKey key;
     Timestamp end;
+    ResourceId resource;
   };
   // A burst that this batch touches.
   struct Doc {
@@ -120,6 +121,12 @@ class Writer : private ImplicitEdges {
   ResourceId ResolveRef(ScopeId scope, const ObjectRef& ref);  // canonicalises
   void Touch(Slot& slot);                                      // before its facts change
   void Sight(Slot& slot, const std::string& uid, Timestamp at);
+  // A listing shows that it is there, though not in which state. False: nothing new, here and below.
+  bool SightListed(Slot& slot, const std::string& uid, Timestamp at);
+  // What a complete listing of a kind in a namespace ("": everywhere) lacks was gone; `what` has no name.
+  bool FoldListing(const SlotName& what, Timestamp at);
+  void NoteUnlisted(Slot& slot);
+  Listings& ListingsOf(const SlotName& what) { return listings_[{what.scope.value, what.group, what.kind}]; }
   void LearnState(Slot& slot, uint64_t hash, Fields fields);
   void MentionHosts(Slot& slot, const std::string& uid, absl::string_view text, Timestamp at);
   void DeriveTouchedSlots();
@@ -139,8 +146,19 @@ class Writer : private ImplicitEdges {
                 uint16_t flags);
   static std::vector<Interval> Union(const records::Claims& claims);
   void FoldTopology(const EdgeRecord& r, ApplyResult* result);
+  StretchList& TopologyOf(const storage::keys::EdgeKey& edge);
+  bool DeletePair(ScopeId scope, const storage::keys::EdgeKey& pair, Timestamp at);
+  void WriteHangingDelete(ScopeId scope, const storage::keys::EdgeKey& edge, Timestamp at);
+  void WriteEdgeConfirmations();
   void RefoldTopology(const storage::keys::EdgeKey& edge);
   void WriteEdges();
+
+  // writer_redirect.cc: a slot that was known by a uid alone turns out to be another
+  void NoteNameless(const storage::keys::EdgeKey& edge);
+  void Redirect(ResourceId nameless, ResourceId to);
+  void RedirectTopology(ResourceId nameless, ResourceId to);
+  void RedirectEpisodes(ResourceId nameless, ResourceId to);
+  void ForgetRedirected();
 
   // writer_episodes.cc
   bool AddBurst(EpisodeRecord&& rec);  // false: it said nothing new
@@ -150,7 +168,8 @@ class Writer : private ImplicitEdges {
   ResourceId BlamedBy(ScopeId scope, const std::string& ns, ClassId cls, absl::string_view message);
   void WriteEpisodes();
   void WriteEpisode(EpisodeId id, Doc& doc);
-  void RemoveRows(ScopeId scope, const EpisodeRecord& rec, const Place& place);
+  void RemoveRows(ScopeId scope, const Place& place);
+  void MoveBurst(BurstId id, ResourceId from, ResourceId to);
   void WriteEventIds();
 
   // writer_settle.cc
@@ -177,7 +196,14 @@ class Writer : private ImplicitEdges {
   // writer_restore.cc
   absl::Status RestoreScopes(const storage::Snapshot& s);
   absl::Status RestoreSlots(const storage::Snapshot& s);
-  absl::Status RestoreEdges(const storage::Snapshot& s);
+  struct HangingDelete {
+    storage::keys::EdgeKey edge;   // type 0: of any type
+    Timestamp at;
+  };
+  absl::Status RestoreHanging(const storage::Snapshot& s, std::vector<HangingDelete>* deletes);
+  absl::Status RestoreEdges(const storage::Snapshot& s, const std::vector<HangingDelete>& deletes);
+  void RestoreTopology(const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
+                       const std::vector<HangingDelete>& deletes);
   absl::Status RestoreEpisodes(const storage::Snapshot& s);
   absl::Status RestoreAliases(const storage::Snapshot& s);
   absl::Status RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope, absl::string_view key,
@@ -208,6 +234,7 @@ class Writer : private ImplicitEdges {
   absl::flat_hash_map<BurstId, std::set<BurstId>> children_;
   absl::flat_hash_map<BurstId, BurstId> root_;                   // of members of trees
   absl::flat_hash_map<BurstId, ResourceId> burst_slot_;
+  Duration widest_onset_{0};                                     // largest latest - earliest so far
   // Facets, for joins: per (scope, namespace).
   struct Namespace {
     std::set<ResourceId> pods;
@@ -215,6 +242,7 @@ class Writer : private ImplicitEdges {
   };
   absl::flat_hash_map<std::pair<uint32_t, std::string>, Namespace> namespaces_;
   absl::flat_hash_map<ResourceId, std::vector<Facet>> facets_;
+  std::map<std::tuple<uint32_t, std::string, std::string>, Listings> listings_;  // scope, group, kind
   absl::flat_hash_map<ResourceId, std::set<ResourceId>> template_children_;  // Deployment -> ReplicaSets
   absl::flat_hash_map<ResourceId, EpisodeMap> template_changes_;             // what its ReplicaSets tell
   absl::flat_hash_map<uint32_t, std::set<ResourceId>> dns_;                  // by scope
@@ -224,6 +252,9 @@ class Writer : private ImplicitEdges {
   Timestamp clock_ = kBeginning;
   Timestamp confirmations_written_ = kBeginning;
   Timestamp expired_until_ = kBeginning;
+  absl::flat_hash_set<storage::keys::EdgeKey> unconfirmed_edges_;  // likewise, of the topology topic
+  // Of slots known by a uid alone: what the topology topic said of them (type 0: of the pair).
+  absl::flat_hash_map<ResourceId, std::set<storage::keys::EdgeKey>> nameless_edges_;
   std::set<ResourceId> unconfirmed_;       // slots whose last sighting is not on disk
   int64_t episodes_ = 0, links_ = 0, dead_letters_ = 0, edges_open_ = 0;
   WorkDone work_;
@@ -231,6 +262,7 @@ class Writer : private ImplicitEdges {
   // The batch under way.
   std::unique_ptr<GraphBuilder> graph_;
   std::map<ResourceId, TouchedSlot> touched_slots_;
+  std::vector<ResourceId> redirected_;     // slots that are others now, to be forgotten
   std::map<storage::keys::EdgeKey, std::vector<Interval>> touched_edges_;  // their intervals before
   std::map<EpisodeId, std::vector<std::unique_ptr<Doc>>> docs_;
   std::map<EpisodeId, Spans> spans_before_;

@@ -67,52 +67,68 @@ void Writer::FoldTopology(const EdgeRecord& r, ApplyResult* result) {
     return;
   }
   if (r.presence == Presence::kDeleted && r.type.empty()) {
-    Pair& pair = pairs_[{from.value, to.value}];
-    auto& deletes = pair.deletes;
-    auto at = std::lower_bound(deletes.begin(), deletes.end(), r.at);
-    if (at != deletes.end() && *at == r.at) {
-      ++result->unchanged;
-      return;
-    }
-    deletes.insert(at, r.at);
-    // Kept by itself, for a claim that comes later with an earlier time.
-    std::string what = "edge";
-    storage::keys::AppendU32(&what, from.value);
-    storage::keys::AppendU32(&what, to.value);
-    std::string value;
-    storage::keys::AppendU32(&value, from.value);
-    storage::keys::AppendU32(&value, to.value);
-    RowOp op;
-    op.in_table = false;
-    op.bucket_time = r.at;
-    op.kind = storage::RecordKind::kHangingDelete;
-    op.scope = scope;
-    op.key = storage::keys::HangingDelete(storage::keys::Hash128Of(what), r.at);
-    op.value = std::move(value);
-    ops_.push_back(std::move(op));
-    wants_commit_ = true;
-    for (EdgeTypeId type : pair.types) {
-      topology_[{from, type, to}].Insert(r.at, kDown, 0, clock_);
-      RefoldTopology({from, type, to});
-    }
-    ++result->applied;
+    DeletePair(scope, {from, EdgeTypeId(0), to}, r.at) ? ++result->applied : ++result->unchanged;
     return;
   }
   const EdgeKey edge{from, TypeFor(rules_, r.type), to};
+  const bool up = r.presence == Presence::kPresent;
+  switch (TopologyOf(edge).Insert(r.at, up ? kUp : kDown, 0, clock_)) {
+    case StretchList::Outcome::kNothing:
+    case StretchList::Outcome::kPoint:
+      ++result->unchanged;
+      return;
+    case StretchList::Outcome::kConfirmed:
+      ++result->unchanged;
+      unconfirmed_edges_.insert(edge);
+      break;
+    case StretchList::Outcome::kChanged:
+      RefoldTopology(edge);
+      ++result->applied;
+      break;
+  }
+  if (!up) WriteHangingDelete(scope, edge, r.at);
+}
+
+// A deletion is kept by itself, for a claim that comes later with an earlier time.
+void Writer::WriteHangingDelete(ScopeId scope, const EdgeKey& edge, Timestamp at) {
+  RowOp op;
+  op.in_table = false;
+  op.bucket_time = at;
+  op.kind = storage::RecordKind::kHangingDelete;
+  op.scope = scope;
+  op.value = records::EncodeEdgeDeletion(edge);
+  op.key = storage::keys::HangingDelete(storage::keys::Hash128Of(op.value), at);
+  ops_.push_back(std::move(op));
+  wants_commit_ = true;
+}
+
+// What the topology topic said of an edge; made, with the deletions that named no type, where nothing
+// was said yet.
+StretchList& Writer::TopologyOf(const EdgeKey& edge) {
   auto [it, fresh] = topology_.try_emplace(edge);
   if (fresh) {
-    Pair& pair = pairs_[{from.value, to.value}];
+    Pair& pair = pairs_[{edge.from.value, edge.to.value}];
     pair.types.push_back(edge.type);
     for (Timestamp d : pair.deletes) it->second.Insert(d, kDown, 0, clock_);
+    NoteNameless(edge);
   }
-  const bool up = r.presence == Presence::kPresent;
-  const auto outcome = it->second.Insert(r.at, up ? kUp : kDown, 0, clock_);
-  if (outcome == StretchList::Outcome::kChanged) {
+  return it->second;
+}
+
+// All edges between two slots ended. False: known.
+bool Writer::DeletePair(ScopeId scope, const EdgeKey& pair_key, Timestamp at) {
+  Pair& pair = pairs_[{pair_key.from.value, pair_key.to.value}];
+  auto where = std::lower_bound(pair.deletes.begin(), pair.deletes.end(), at);
+  if (where != pair.deletes.end() && *where == at) return false;
+  pair.deletes.insert(where, at);
+  NoteNameless(pair_key);
+  WriteHangingDelete(scope, pair_key, at);
+  for (EdgeTypeId type : pair.types) {
+    const EdgeKey edge{pair_key.from, type, pair_key.to};
+    topology_[edge].Insert(at, kDown, 0, clock_);
     RefoldTopology(edge);
-    ++result->applied;
-  } else {
-    ++result->unchanged;
   }
+  return true;
 }
 
 void Writer::RefoldTopology(const EdgeKey& edge) {
@@ -123,6 +139,19 @@ void Writer::RefoldTopology(const EdgeKey& edge) {
     intervals.push_back({stretches[i].first, i + 1 < stretches.size() ? stretches[i + 1].first : kForever});
   }
   SetClaim(edge, asserters::Topology(), std::move(intervals), 0);
+}
+
+// Repeats of what is known, where they are not on disk yet.
+void Writer::WriteEdgeConfirmations() {
+  for (const EdgeKey& edge : unconfirmed_edges_) {
+    auto claims = edges_.find(edge);
+    if (claims == edges_.end()) continue;
+    const std::vector<Interval> now = Union(claims->second);
+    if (now.empty() || now.back().to != kForever) continue;  // a closed one is told by its deletions
+    PutTable(storage::Table::kEdge, slots_[edge.from.value]->name->scope, storage::keys::Edge(edge),
+             records::EncodeEdge(claims->second, &topology_[edge].stretches()));
+  }
+  unconfirmed_edges_.clear();
 }
 
 void Writer::WriteEdges() {
@@ -153,7 +182,10 @@ void Writer::WriteEdges() {
       DeleteAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
                   storage::keys::ClosedEdge({edge.to, Direction::kIn, i.to, edge.type, edge.from, i.from}));
     }
-    const std::string row = records::EncodeEdge(claims);
+    auto topology = topology_.find(edge);
+    const std::string row =
+        records::EncodeEdge(claims, topology == topology_.end() ? nullptr : &topology->second.stretches());
+    unconfirmed_edges_.erase(edge);
     for (const Interval& i : now) {
       for (const auto& [node, out] : ends) {
         const uint32_t other = out ? edge.to.value : edge.from.value;

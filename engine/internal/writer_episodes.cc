@@ -38,7 +38,6 @@ Writer::Doc& Writer::LoadDoc(EpisodeId id, Timestamp onset) {
   }
   docs.push_back(std::make_unique<Doc>());
   Doc& doc = *docs.back();
-  doc.was.push_back({key, end});
   doc.now.scope = scope;
   doc.now.onset = doc.now.earliest = onset;
   doc.now.end = end;
@@ -57,6 +56,7 @@ Writer::Doc& Writer::LoadDoc(EpisodeId id, Timestamp onset) {
     auto rec = records::DecodeEpisode(scope, **row);
     if (rec.ok()) doc.now = *std::move(rec);
   }
+  doc.was.push_back({key, end, doc.now.resource});
   return doc;
 }
 
@@ -133,10 +133,26 @@ void Writer::WriteEpisodes() {
   WriteEventIds();
 }
 
-void Writer::RemoveRows(ScopeId scope, const EpisodeRecord& rec, const Place& place) {
+void Writer::RemoveRows(ScopeId scope, const Place& place) {
   DeleteAtEnd(place.end, storage::RecordKind::kEpisode, scope, storage::keys::Episode(place.key));
   DeleteAtEnd(place.end, storage::RecordKind::kSubjectIndex, scope,
-              storage::keys::Subject({rec.resource, place.key}));
+              storage::keys::Subject({place.resource, place.key}));
+}
+
+// What was taken for one object's turns out to be another's.
+void Writer::MoveBurst(BurstId id, ResourceId from, ResourceId to) {
+  const BurstPtr burst = FindBurst(graph_->graph(), from, id.second);
+  if (burst == nullptr) return;
+  auto root = root_.find(id);
+  if (root != root_.end()) MoveMember(id, root->second, std::nullopt);
+  moved_.insert(id);
+  graph_->Mutable(from).bursts.Erase(id.second);
+  auto there = std::make_shared<Burst>(*burst);
+  there->resource = to;
+  const Duration reach = std::max<Duration>(rules_.MaxLag(there->cls), 10s);
+  for (ResourceId slot : {from, to}) MarkDirty(slot, {there->earliest, there->key.onset + reach});
+  graph_->Mutable(to).bursts.Upsert(std::move(there));
+  burst_slot_[id] = to;
 }
 
 void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
@@ -147,8 +163,9 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   const EpisodeKey key = now.event_id.empty() ? EpisodeKey{now.onset, EpisodeHash(id.second)} : now.key();
   const bool watched = now.category == Category::kChange || rules_.Class(now.cls).IsFailure();
   for (const Place& p : doc.was) {
-    const bool stays = !doc.gone && p.key == key && p.end == now.end;
-    if (!stays) RemoveRows(scope, now, p);
+    const bool stays = !doc.gone && p.key == key && p.end == now.end && p.resource == now.resource;
+    if (!stays) RemoveRows(scope, p);
+    if (!doc.gone && p.key == key && p.resource != now.resource) MoveBurst({scope.value, key}, p.resource, now.resource);
     auto root = root_.find({scope.value, p.key});
     if (!stays && !doc.gone && p.key == key && root != root_.end()) {
       const std::string member = MemberKeyOf(root->first, root->second);
@@ -172,8 +189,13 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   PutAtEnd(now.end, storage::RecordKind::kEpisode, scope, storage::keys::Episode(key), records::EncodeEpisode(now));
   PutAtEnd(now.end, storage::RecordKind::kSubjectIndex, scope, storage::keys::Subject({now.resource, key}),
            records::EncodeSubjectRow(now));
-  if (!watched || now.resource.value == 0) return;
   const BurstId burst_id{scope.value, key};
+  if (!watched || now.resource.value == 0) {
+    // A later message may tell that it was no failure after all.
+    auto slot = burst_slot_.find(burst_id);
+    if (slot != burst_slot_.end()) removed_bursts_.push_back({burst_id, slot->second});
+    return;
+  }
   auto burst = std::make_shared<Burst>();
   burst->key = key;
   burst->resource = now.resource;
@@ -193,10 +215,16 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
                     old_end_.count(burst_id) > 0;
   node.bursts.Upsert(std::move(burst));
   burst_slot_[burst_id] = now.resource;
+  widest_onset_ = std::max<Duration>(widest_onset_, now.onset - now.earliest);
   if (news) {
     if (rules_.Class(now.cls).IsFailure()) ++work_.failures;
-    const Duration reach = std::max<Duration>(rules_.MaxLag(now.cls), 10s);
-    MarkDirty(now.resource, {now.earliest, now.onset > kForever - reach ? kForever : now.onset + reach});
+    Duration reach = std::max<Duration>(rules_.MaxLag(now.cls), 10s);
+    Timestamp since = now.earliest;
+    if (old != nullptr) {  // what it was the cause of as it was before must look again, too
+      reach = std::max(reach, rules_.MaxLag(old->cls));
+      since = std::min(since, old->earliest);
+    }
+    MarkDirty(now.resource, {since, now.onset > kForever - reach ? kForever : now.onset + reach});
   }
 }
 

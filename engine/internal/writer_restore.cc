@@ -27,8 +27,10 @@ absl::Status Writer::Restore() {
   const storage::Snapshot& s = *published_.snapshot;
   Begin();
   if (auto status = RestoreScopes(s); !status.ok()) return status;
+  std::vector<HangingDelete> deletes;
+  if (auto status = RestoreHanging(s, &deletes); !status.ok()) return status;
   if (auto status = RestoreSlots(s); !status.ok()) return status;
-  if (auto status = RestoreEdges(s); !status.ok()) return status;
+  if (auto status = RestoreEdges(s, deletes); !status.ok()) return status;
   if (auto status = RestoreEpisodes(s); !status.ok()) return status;
   dirty_.clear();
   UpdateTrees();
@@ -125,16 +127,44 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
   return absl::OkStatus();
 }
 
-absl::Status Writer::RestoreEdges(const storage::Snapshot& s) {
+// Complete listings and deletions of edges, by time.
+absl::Status Writer::RestoreHanging(const storage::Snapshot& s, std::vector<HangingDelete>* deletes) {
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    for (const storage::BucketPtr& b : s.buckets()) {
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kHangingDelete, ""); c->Valid(); c->Next()) {
+        auto row = records::DecodeHanging(scope.id, c->value());
+        if (!row.ok() || c->key().size() != 24) return absl::DataLossError("a hanging delete is damaged");
+        uint64_t us = 0;
+        for (char ch : c->key().substr(16)) us = us << 8 | static_cast<uint8_t>(ch);
+        const Timestamp at = FromMicros(static_cast<int64_t>(us ^ (1ull << 63)));
+        if (!row->listing) {
+          deletes->push_back({row->edge, at});
+          continue;
+        }
+        auto& times = ListingsOf(row->what)[row->what.ns];
+        times.insert(std::lower_bound(times.begin(), times.end(), at), at);
+      }
+    }
+  }
+  std::sort(deletes->begin(), deletes->end(),
+            [](const HangingDelete& a, const HangingDelete& b) { return std::tie(a.at, a.edge) < std::tie(b.at, b.edge); });
+  return absl::OkStatus();
+}
+
+absl::Status Writer::RestoreEdges(const storage::Snapshot& s, const std::vector<HangingDelete>& deletes) {
+  absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>> said;
   auto merge = [&](const storage::keys::EdgeKey& edge, absl::string_view value) -> absl::Status {
-    auto claims = records::DecodeEdge(value);
-    if (!claims.ok()) return claims.status();
-    for (auto& [asserter, claim] : *claims) {
+    auto row = records::DecodeEdge(value);
+    if (!row.ok()) return row.status();
+    for (auto& [asserter, claim] : row->claims) {
       EdgeClaim& known = edges_[edge][asserter];
       known.flags = claim.flags;
       known.intervals.insert(known.intervals.end(), claim.intervals.begin(), claim.intervals.end());
       Normalize(&known.intervals);
     }
+    auto& topology = said[edge];
+    const bool newer = !row->topology.empty() && (topology.empty() || topology.back().last <= row->topology.back().last);
+    if (newer) topology = std::move(row->topology);
     return absl::OkStatus();
   };
   for (const ScopeInfo& scope : identity_->scopes()) {
@@ -145,13 +175,6 @@ absl::Status Writer::RestoreEdges(const storage::Snapshot& s) {
         if (key->direction == storage::keys::Direction::kIn) continue;
         if (auto status = merge({key->resource, key->type, key->other}, c->value()); !status.ok()) return status;
       }
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kHangingDelete, ""); c->Valid(); c->Next()) {
-        if (c->value().size() != 8 || c->key().size() != 24) return absl::DataLossError("a hanging delete is damaged");
-        uint64_t us = 0;
-        for (char ch : c->key().substr(16)) us = us << 8 | static_cast<uint8_t>(ch);
-        pairs_[{ReadU32(c->value()), ReadU32(c->value().substr(4))}].deletes.push_back(
-            FromMicros(static_cast<int64_t>(us ^ (1ull << 63))));
-      }
     }
     // Last, as the newest word on each edge.
     for (auto c = s.Scan(scope.id, storage::Table::kEdge, ""); c->Valid(); c->Next()) {
@@ -161,22 +184,36 @@ absl::Status Writer::RestoreEdges(const storage::Snapshot& s) {
       if (auto status = merge(*key, c->value()); !status.ok()) return status;
     }
   }
-  for (auto& [key, pair] : pairs_) std::sort(pair.deletes.begin(), pair.deletes.end());
-  for (const auto& [edge, claims] : edges_) {
-    auto topology = claims.find(asserters::Topology());
-    if (topology != claims.end()) {
-      StretchList& seen = topology_[edge];
-      for (const Interval& i : topology->second.intervals) {
-        seen.Insert(i.from, 1, 0, clock_);
-        if (i.to != kForever) seen.Insert(i.to, 2, 0, clock_);
-      }
-      seen.Restore(seen.stretches());
-      pairs_[{edge.from.value, edge.to.value}].types.push_back(edge.type);
-    }
-    touched_edges_[edge] = {};
-  }
+  RestoreTopology(said, deletes);
+  for (const auto& [edge, claims] : edges_) touched_edges_[edge] = {};
   WriteEdges();  // into the graph; the rows it makes are thrown away
   return absl::OkStatus();
+}
+
+void Writer::RestoreTopology(const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
+                             const std::vector<HangingDelete>& deletes) {
+  const auto known = [&](ResourceId id) { return id.value < slots_.size() && slots_[id.value] != nullptr; };
+  for (const HangingDelete& d : deletes) {
+    if (d.edge.type.value != 0 || !known(d.edge.from) || !known(d.edge.to)) continue;
+    pairs_[{d.edge.from.value, d.edge.to.value}].deletes.push_back(d.at);
+    NoteNameless(d.edge);
+  }
+  for (const auto& [edge, stretches] : said) {
+    if (stretches.empty()) continue;
+    topology_[edge].Restore(stretches);
+    pairs_[{edge.from.value, edge.to.value}].types.push_back(edge.type);
+    NoteNameless(edge);
+  }
+  for (const HangingDelete& d : deletes) {
+    if (!known(d.edge.from) || !known(d.edge.to)) continue;
+    if (d.edge.type.value != 0) {
+      TopologyOf(d.edge).Insert(d.at, 2, 0, clock_);
+      continue;
+    }
+    for (EdgeTypeId type : pairs_[{d.edge.from.value, d.edge.to.value}].types) {
+      topology_[{d.edge.from, type, d.edge.to}].Insert(d.at, 2, 0, clock_);
+    }
+  }
 }
 
 absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope, absl::string_view key,
@@ -218,6 +255,7 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
   }
   const BurstId burst_id{scope.value, *parsed};
   burst_slot_[burst_id] = rec->resource;
+  widest_onset_ = std::max<Duration>(widest_onset_, rec->onset - rec->earliest);
   for (const EdgeTypeInfo& e : rules_.edge_types()) {
     if (std::find(e.only_effects.begin(), e.only_effects.end(), rec->cls) != e.only_effects.end()) {
       implicit_effects_[scope.value].insert(burst_id);

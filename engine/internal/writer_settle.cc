@@ -42,6 +42,10 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
   auto since = [&](const Interval& when) {
     return when.from < kBeginning + tolerance ? kBeginning : when.from - tolerance;
   };
+  // An onset that is known as an interval only may begin inside the window and end behind it.
+  auto until = [&](const Interval& when) {
+    return when.to > kForever - widest_onset_ ? kForever : when.to + widest_onset_;
+  };
   std::map<uint32_t, Interval> implicit;  // by scope
   for (const DirtyRegion& d : Reach(graph_->graph(), rules_, dirty_, kReachLimit)) {
     const Node* node = graph_->Find(d.slot);
@@ -54,15 +58,15 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
       all = {std::min(all.from, d.when.from), std::max(all.to, d.when.to)};
     }
     node->bursts.ForEachFrom(since(d.when), [&](const BurstPtr& b) {
-      if (b->key.onset > d.when.to) return false;
-      if (rules_.Class(b->cls).IsFailure()) out.push_back({{n.scope.value, b->key}, d.slot});
+      if (b->key.onset > until(d.when)) return false;
+      if (b->earliest <= d.when.to && rules_.Class(b->cls).IsFailure()) out.push_back({{n.scope.value, b->key}, d.slot});
       return true;
     });
   }
   for (const auto& [scope, when] : implicit) {
     const auto& effects = implicit_effects_[scope];
     for (auto b = effects.lower_bound({scope, {since(when), EpisodeHash(0)}});
-         b != effects.end() && b->second.onset <= when.to; ++b) {
+         b != effects.end() && b->second.onset <= until(when); ++b) {
       auto slot = burst_slot_.find(*b);
       if (slot != burst_slot_.end()) out.push_back({*b, slot->second});
     }

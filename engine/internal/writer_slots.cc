@@ -63,6 +63,7 @@ Slot& Writer::SlotFor(ResourceId id) {
     Slot& slot = *slots_[id.value];
     slot.id = id;
     slot.name = identity_->Name(id);
+    slot.listings = &ListingsOf(*slot.name);
     if (graph_ != nullptr) {
       graph_->Mutable(id).name = slot.name;
       Touch(slot);  // a stub gets its row, too
@@ -75,13 +76,19 @@ ResourceId Writer::ResolveRef(ScopeId scope, const ObjectRef& ref) {
   const ObjectRef canonical = Canonical(rules_, ref);
   const ResourceId id = identity_->Resolve(scope, canonical);
   if (id.value == 0) return id;
+  const bool fresh = id.value >= slots_.size() || slots_[id.value] == nullptr;
   Slot& slot = SlotFor(id);
   slot.referenced = std::max(slot.referenced, clock_);
-  if (!canonical.uid.empty() && !canonical.name.empty() && slot.lives.count(canonical.uid) == 0) {
+  const bool nameless = canonical.name.empty();
+  if (nameless ? fresh : !canonical.uid.empty() && slot.lives.count(canonical.uid) == 0) {
+    const auto before = identity_->Find(scope, {canonical.group, true, canonical.kind, "", "", canonical.uid});
     identity_->BindUid(scope, canonical.uid, id);
     std::string value;
     storage::keys::AppendU32(&value, id.value);
     PutTable(storage::Table::kAlias, scope, absl::StrCat("u", canonical.uid), std::move(value));
+    const bool was_nameless = before.has_value() && *before != id && before->value < slots_.size() &&
+                              slots_[before->value] != nullptr && slots_[before->value]->name->name.empty();
+    if (was_nameless) Redirect(*before, id);
   }
   return id;
 }
@@ -107,6 +114,69 @@ void Writer::Sight(Slot& slot, const std::string& uid, Timestamp at) {
   Touch(slot);
   Life& l = slot.lives[uid];
   l.first_seen = std::min(l.first_seen, at);
+}
+
+bool Writer::SightListed(Slot& slot, const std::string& uid, Timestamp at) {
+  const auto life = slot.lives.find(uid);
+  const bool news = uid.empty() ? at < slot.named_first || at > slot.named_last
+                                : life == slot.lives.end() || at < life->second.first_seen || at > life->second.last_seen;
+  if (!news) return false;
+  Touch(slot);
+  if (uid.empty()) {
+    slot.named_first = std::min(slot.named_first, at);
+    slot.named_last = std::max(slot.named_last, at);
+    return true;
+  }
+  Life& l = slot.lives[uid];
+  l.first_seen = std::min(l.first_seen, at);
+  l.last_seen = std::max(l.last_seen, at);
+  return true;
+}
+
+bool Writer::FoldListing(const SlotName& what, Timestamp at) {
+  std::vector<Timestamp>& times = ListingsOf(what)[what.ns];
+  auto where = std::lower_bound(times.begin(), times.end(), at);
+  if (where != times.end() && *where == at) return false;
+  // Those that it ends must be known as they were before.
+  for (const auto& slot : slots_) {
+    if (slot == nullptr || slot->listings != &ListingsOf(what)) continue;
+    if (!what.ns.empty() && slot->name->ns != what.ns) continue;
+    const auto lives = Incarnations(*slot);
+    const bool may_end = std::any_of(lives.begin(), lives.end(), [&](const Incarnation& l) {
+      auto life = slot->lives.find(l.uid);
+      const Timestamp seen = life == slot->lives.end() ? kBeginning : life->second.last_seen;
+      return l.alive.Contains(at) && at > std::max(seen, slot->named_last);
+    });
+    if (may_end) Touch(*slot);
+  }
+  times.insert(where, at);
+  RowOp op;
+  op.in_table = false;
+  op.bucket_time = at;
+  op.kind = storage::RecordKind::kHangingDelete;
+  op.scope = what.scope;
+  op.value = records::EncodeListing(what);
+  op.key = storage::keys::HangingDelete(storage::keys::Hash128Of(op.value), at);
+  ops_.push_back(std::move(op));
+  wants_commit_ = true;
+  return true;
+}
+
+// The listing goes with its bucket; that it ended this life stays.
+void Writer::NoteUnlisted(Slot& slot) {
+  for (const Incarnation& i : Incarnations(slot)) {
+    auto life = slot.lives.find(i.uid);
+    if (i.alive.to == kForever) continue;
+    for (const std::string& ns : {std::string(), slot.name->ns}) {
+      auto times = slot.listings->find(ns);
+      if (times == slot.listings->end() || !std::binary_search(times->second.begin(), times->second.end(), i.alive.to)) continue;
+      if (life != slot.lives.end()) {
+        life->second.unlisted = i.alive.to;
+      } else if (!std::binary_search(slot.deletions.begin(), slot.deletions.end(), i.alive.to)) {
+        slot.deletions.insert(std::lower_bound(slot.deletions.begin(), slot.deletions.end(), i.alive.to), i.alive.to);
+      }
+    }
+  }
 }
 
 void Writer::LearnState(Slot& slot, uint64_t hash, Fields fields) {
@@ -154,6 +224,7 @@ void Writer::DeriveTouchedSlots() {
     DeriveEdges(slot, before.history, after);
     DeriveEpisodes(slot, before.history.episodes, after.episodes);
     IndexFacets(slot, after);
+    NoteUnlisted(slot);
     WriteSlot(slot);
     WriteRevisions(slot, before.lanes);
   }
@@ -209,11 +280,16 @@ void Writer::WriteSlot(const Slot& slot) {
 
 // All but the newest stretch of each lane, in the bucket of their end.
 void Writer::WriteRevisions(const Slot& slot, const std::vector<Lane>& before) {
-  using Row = std::pair<storage::keys::RevisionKey, Stretch>;
+  // A stamp that comes later may date a state that was seen before.
+  using Row = std::pair<storage::keys::RevisionKey, std::pair<Stretch, size_t>>;
   auto rows = [&](const Lane& lane) {
     std::vector<Row> out;
     const auto& s = lane.seen.stretches();
-    for (size_t i = 0; i + 1 < s.size(); ++i) out.push_back({{slot.id, s[i + 1].first, s[i].first}, s[i]});
+    for (size_t i = 0; i + 1 < s.size(); ++i) {
+      auto managed = lane.managed.find(s[i].state);
+      const size_t stamps = managed == lane.managed.end() ? 0 : managed->second.size();
+      out.push_back({{slot.id, s[i + 1].first, s[i].first}, {s[i], stamps}});
+    }
     return out;
   };
   for (const Lane& lane : slot.lanes) {
@@ -236,9 +312,10 @@ void Writer::WriteRevisions(const Slot& slot, const std::vector<Lane>& before) {
     for (const Row& row : now) {
       const Row* known = find(old, row.first);
       if (known != nullptr && known->second == row.second) continue;
-      auto state = slot.states.find(row.second.state);
-      auto managed = lane.managed.find(row.second.state);
-      records::RevisionRow revision{lane.uid, lane.shape, row.second,
+      const Stretch& stretch = row.second.first;
+      auto state = slot.states.find(stretch.state);
+      auto managed = lane.managed.find(stretch.state);
+      records::RevisionRow revision{lane.uid, lane.shape, stretch,
                                     state == slot.states.end() ? Fields{} : state->second->fields,
                                     managed == lane.managed.end() ? std::vector<ManagedStamp>{} : managed->second,
                                     false};
