@@ -1,0 +1,336 @@
+#include "tests/semantics/fixture.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace kg::semantics {
+
+TempDir::TempDir() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "kg-semantics-XXXXXX").string();
+  path_ = ::mkdtemp(pattern.data());
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+uint64_t Random::Next() {  // splitmix64
+  uint64_t z = (state_ += 0x9E3779B97F4A7C15ull);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  return z ^ (z >> 31);
+}
+
+ObjectRef Ref(const std::string& kind, const std::string& ns, const std::string& name, const std::string& uid) {
+  ObjectRef ref;
+  ref.kind = kind;
+  ref.ns = ns;
+  ref.name = name;
+  ref.uid = uid;
+  return ref;
+}
+
+Object::Object(const std::string& kind, const std::string& ns, const std::string& name, const std::string& uid) {
+  record_.ref = Ref(kind, ns, name, uid);
+  record_.at = At(10);
+}
+
+Object& Object::SeenAt(Timestamp t) {
+  record_.at = t;
+  return *this;
+}
+
+Object& Object::Created(Timestamp t) {
+  record_.created = t;
+  return *this;
+}
+
+Object& Object::Generation(int64_t g) {
+  record_.generation = g;
+  return *this;
+}
+
+Object& Object::Set(const std::string& path, const std::string& value, FieldKind kind) {
+  record_.fields.push_back({path, value, kind});
+  return *this;
+}
+
+Object& Object::Managed(const std::string& manager, Timestamp t) {
+  record_.managed.push_back({manager, "Update", t});
+  return *this;
+}
+
+Object& Object::Gone() {
+  record_.presence = Presence::kDeleted;
+  return *this;
+}
+
+Object::operator Mutation() const {
+  ObjectRecord r = record_;
+  std::sort(r.fields.begin(), r.fields.end(), [](const Field& a, const Field& b) { return a.path < b.path; });
+  return r;
+}
+
+Mutation Tombstone(const ObjectRef& ref, Timestamp at) {
+  ObjectRecord r;
+  r.ref = ref;
+  r.presence = Presence::kDeleted;
+  r.shape = ObjectShape::kBare;
+  r.at = at;
+  return r;
+}
+
+namespace {
+
+EdgeRecord EdgeOf(const std::string& type, const ObjectRef& from, const ObjectRef& to, Timestamp at) {
+  EdgeRecord r;
+  r.type = type;
+  r.from = from;
+  r.to = to;
+  r.at = at;
+  r.asserter = "topology";
+  return r;
+}
+
+}  // namespace
+
+Mutation EdgeSeen(const std::string& type, const ObjectRef& from, const ObjectRef& to, Timestamp at) {
+  return EdgeOf(type, from, to, at);
+}
+
+Mutation EdgeGone(const std::string& type, const ObjectRef& from, const ObjectRef& to, Timestamp at) {
+  EdgeRecord r = EdgeOf(type, from, to, at);
+  r.presence = Presence::kDeleted;
+  return r;
+}
+
+Mutation Event(const std::string& id, const ObjectRef& subject, const std::string& reason,
+               const std::string& message, Timestamp first, Timestamp last, int64_t count) {
+  EventRecord r;
+  r.event_id = id;
+  r.subject = subject;
+  r.reason = reason;
+  r.message = message;
+  r.type = "Warning";
+  r.emitter = "kubelet";
+  r.first = first;
+  r.last = last;
+  r.count = count;
+  return r;
+}
+
+Mutation Alert(const std::string& fingerprint, const std::string& name, const ObjectRef& subject,
+               Timestamp starts_at, Timestamp at, std::optional<Timestamp> ends_at) {
+  AlertRecord r;
+  r.fingerprint = fingerprint;
+  r.name = name;
+  r.subject = subject;
+  r.severity = "WARNING";
+  r.message = name;
+  r.firing = !ends_at.has_value();
+  r.starts_at = starts_at;
+  r.ends_at = ends_at;
+  r.at = at;
+  return r;
+}
+
+Mutation LogLine(const ObjectRef& pod, Timestamp at, const std::string& line) {
+  LogRecord r;
+  r.subject = pod;
+  r.container = "app";
+  r.at = at;
+  r.severity = "ERROR";
+  r.line = line;
+  return r;
+}
+
+Mutation Listing(const std::string& kind, const std::string& ns, const std::vector<ObjectRef>& present,
+                 Timestamp at) {
+  CompletenessRecord r;
+  r.at = at;
+  if (!ns.empty()) r.namespaces.push_back(ns);
+  r.kinds.push_back(Ref(kind, "", ""));
+  r.present = present;
+  return r;
+}
+
+World::World(Duration retention) {
+  path_ = dir_.Sub("db");
+  options.retention = retention;
+  options.sync = false;
+  options.block_cache_bytes = 1 << 20;
+  options.write_buffer_bytes = 4 << 20;
+  options.default_tenant = "t";
+  options.default_cluster = "c";
+  Open();
+}
+
+void World::Open() {
+  options.now = [this] { return wall; };
+  auto db = Database::Open(path_, options);
+  INFO(db.status().ToString());
+  REQUIRE(db.ok());
+  db_ = *std::move(db);
+}
+
+void World::Reopen() {
+  ReopenAround([](const std::string&) {});
+}
+
+void World::ReopenAround(const std::function<void(const std::string& path)>& fn) {
+  REQUIRE(db_->Settle().ok());
+  db_.reset();
+  fn(path_);
+  Open();
+}
+
+ApplyResult World::Apply(std::vector<Mutation> mutations) {
+  Batch batch;
+  batch.mutations = std::move(mutations);
+  auto result = db_->Apply(std::move(batch));
+  INFO(result.status().ToString());
+  REQUIRE(result.ok());
+  INFO((result->problems.empty() ? "" : result->problems[0]));
+  REQUIRE(result->refused == 0);
+  return *result;
+}
+
+std::string World::Dump() {
+  REQUIRE(db_->Settle().ok());
+  auto dump = db_->CanonicalDump();
+  REQUIRE(dump.ok());
+  return *dump;
+}
+
+ScopeId World::scope() const {
+  const auto id = view()->FindScope({});
+  REQUIRE(id.has_value());
+  return *id;
+}
+
+ResourceId World::Id(const ObjectRef& ref) const {
+  const auto id = view()->Find(scope(), ref);
+  INFO(ref.kind << "/" << ref.ns << "/" << ref.name);
+  REQUIRE(id.has_value());
+  return *id;
+}
+
+std::vector<Incarnation> World::Lives(const ObjectRef& ref) const {
+  const auto v = view();
+  return v->graph().Find(Id(ref))->incarnations;
+}
+
+std::vector<Interval> World::EdgeIntervals(const std::string& type, const ObjectRef& from,
+                                           const ObjectRef& to) const {
+  const auto v = view();
+  const uint32_t other = Id(to).value;
+  const uint16_t id = v->rules().EdgeTypeByName(type).value;
+  std::vector<Interval> out;
+  const Node* node = v->graph().Find(Id(from));
+  node->out.ForEach([&](const OpenEdge& e) {
+    if (e.other == other && e.type == id) out.push_back({e.from, kForever});
+    return true;
+  });
+  node->out_closed.ForEach([&](const ClosedEdge& e) {
+    if (e.other == other && e.type == id) out.push_back({e.from, e.to});
+    return true;
+  });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<BurstSeen> World::Bursts(const ObjectRef& ref, const std::string& cls) const {
+  const auto v = view();
+  const ResourceId id = Id(ref);
+  std::vector<BurstSeen> out;
+  const absl::Status status =
+      v->ForEachEpisodeOf(scope(), id, {kBeginning, kForever}, [&](const EpisodeRecord& e) {
+        if (cls.empty() || v->rules().Class(e.cls).name == cls) out.push_back({e, FindBurst(v->graph(), id, e.key())});
+        return true;
+      });
+  REQUIRE(status.ok());
+  return out;
+}
+
+size_t World::TreeSize(EpisodeKey member) const {
+  size_t found = 0;
+  view()->incidents().ForEach([&](const IncidentPtr& i) {
+    bool has = false;
+    i->members.ForEach([&](const auto& m) {
+      has = has || m.first == member;
+      return !has;
+    });
+    if (has) found = i->members.size();
+    return !has;
+  });
+  return found;
+}
+
+std::string DumpDifference(const std::string& a, const std::string& b, size_t limit) {
+  const std::vector<std::string> la = absl::StrSplit(a, '\n'), lb = absl::StrSplit(b, '\n');
+  const std::multiset<std::string> in_a(la.begin(), la.end()), in_b(lb.begin(), lb.end());
+  std::vector<std::string> out;
+  for (const std::string& l : in_a) {
+    if (in_b.count(l) != in_a.count(l)) out.push_back("- " + l.substr(0, 400));
+  }
+  for (const std::string& l : in_b) {
+    if (in_a.count(l) != in_b.count(l)) out.push_back("+ " + l.substr(0, 400));
+  }
+  std::string text;
+  for (size_t i = 0; i < std::min(limit, out.size()); ++i) absl::StrAppend(&text, out[i], "\n");
+  if (out.size() > limit) absl::StrAppend(&text, "… and ", out.size() - limit, " more\n");
+  return text;
+}
+
+void RequireSameDump(const std::string& expected, const std::string& got, const std::string& what) {
+  if (expected == got) {
+    SUCCEED();
+    return;
+  }
+  FAIL(what << ": the facts differ (- expected, + got)\n" << DumpDifference(expected, got));
+}
+
+void InEveryOrder(const std::vector<Mutation>& story, const Orders& orders,
+                  const std::function<void(World&)>& check) {
+  std::string expected;
+  for (int telling = 0; telling < orders.shuffles + 2; ++telling) {
+    const std::string name = telling == 0   ? "as given"
+                             : telling == 1 ? "backwards"
+                                            : absl::StrCat("shuffled with seed ", telling);
+    INFO(name);
+    std::vector<Mutation> told = story;
+    Random random(static_cast<uint64_t>(telling));
+    if (telling == 1) std::reverse(told.begin(), told.end());
+    if (telling > 1) random.Shuffle(&told);
+    World world(orders.retention);
+    if (orders.before) orders.before(&world);
+    bool done = !orders.in_between;
+    for (size_t i = 0; i < told.size();) {
+      const size_t n = telling < 2 ? 1 : std::min<size_t>(told.size() - i, 1 + random.Below(1 + told.size() / 4));
+      world.Apply({told.begin() + static_cast<ptrdiff_t>(i), told.begin() + static_cast<ptrdiff_t>(i + n)});
+      i += n;
+      if (!done && i >= told.size() / 2) {
+        orders.in_between(&world);
+        done = true;
+      }
+    }
+    const std::string dump = world.Dump();
+    if (telling == 0) expected = dump;
+    RequireSameDump(expected, dump, name);
+    check(world);
+    world.Reopen();
+    RequireSameDump(expected, world.Dump(), name + ", opened again");
+    check(world);
+  }
+}
+
+}  // namespace kg::semantics
