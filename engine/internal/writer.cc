@@ -169,7 +169,8 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
     Lane& lane = slot.LaneFor(uid, r.shape);
     const auto& stretches = lane.seen.stretches();
     const bool newest = !stretches.empty() && stretches.back().state == hash && r.at >= stretches.back().first;
-    if ((newest || lane.seen.Covers(r.at, hash)) && KnowsStamps(r.managed, lane.managed[hash])) {
+    const bool known_stamps = KnowsStamps(r.managed, lane.managed[hash]);
+    if (known_stamps && (newest || lane.seen.Covers(r.at, hash))) {
       lane.seen.Insert(r.at, hash, r.generation, clock_);
       known->second.last_seen = last_seen;
       if (newest) unconfirmed_.insert(id);
@@ -178,7 +179,7 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
     }
     // Of two states of one instant the weaker leaves no trace, however often it is told.
     StretchList probe = lane.seen;
-    if (probe.Insert(r.at, hash, r.generation, clock_) == StretchList::Outcome::kNothing) {
+    if (known_stamps && probe.Insert(r.at, hash, r.generation, clock_) == StretchList::Outcome::kNothing) {
       ++result->unchanged;
       return;
     }
