@@ -110,6 +110,7 @@ void Writer::Relink(BurstId id, ResourceId slot) {
   std::vector<CauseLink> causes = FindCauses(graph_->graph(), rules_, *this, *before, &looked_at);
   ++work_.effects_linked;
   work_.candidates_scored += static_cast<int64_t>(looked_at);
+  const size_t found = causes.size();
   // What retention took from the graph is not refuted by that.
   for (const CauseLink& c : before->causes) {
     if (causes.size() < kMaxCauses && c.cause.onset < expired_until_ &&
@@ -117,9 +118,12 @@ void Writer::Relink(BurstId id, ResourceId slot) {
       causes.push_back(c);
     }
   }
-  std::stable_sort(causes.begin(), causes.end(), [](const CauseLink& a, const CauseLink& b) {
-    return Groups(a) != Groups(b) ? Groups(a) : a.confidence > b.confidence;
-  });
+  if (causes.size() > found) {
+    // Behind what is as likely: FindCauses knows better how to order equals.
+    std::stable_sort(causes.begin(), causes.end(), [](const CauseLink& a, const CauseLink& b) {
+      return Groups(a) != Groups(b) ? Groups(a) : a.confidence > b.confidence + 1e-9;
+    });
+  }
   const bool same = causes == before->causes;
   auto moved_home = old_end_.find(id);
   if (!same || moved_home != old_end_.end()) {
