@@ -183,8 +183,12 @@ void Context::EmitEvent(EventRecord record) {
 }
 
 std::optional<std::pair<Timestamp, TimeSource>> Context::Stamp(std::optional<Timestamp> own) {
+  const std::optional<Timestamp> before = running_;
   if (own) Advance(*own);
   using Stamped = std::pair<Timestamp, TimeSource>;
+  // A frame that names no newer time still came after the one before: two states of one object must
+  // not share an instant, or the later would take the place of the earlier.
+  if (origin.frame && running_ && running_ == before) running_ = *running_ + Duration(1);
   if (origin.frame && running_) return Stamped{*running_, TimeSource::kMetadata};
   if (origin.frame || origin.from_topic) {
     if (origin.envelope_time) {
