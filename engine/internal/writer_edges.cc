@@ -209,7 +209,12 @@ void Writer::WriteEdges() {
       DeleteTable(storage::Table::kEdge, scope, storage::keys::Edge(edge));
     }
     if (now != before) {
-      const Interval span{now.empty() ? before.front().from : now.front().from, kForever};
+      // Where it is said to have been no more counts like where it is said to have been.
+      Timestamp from = kForever;
+      for (const auto* intervals : {&before, &now}) {
+        if (!intervals->empty()) from = std::min(from, intervals->front().from);
+      }
+      const Interval span{from, kForever};
       // Only where failure arrives over it: the other end's other neighbours are none the wiser.
       const Travels travels = rules_.EdgeType(edge.type).travels;
       if (travels == Travels::kToFrom || travels == Travels::kBoth) MarkDirty(edge.from, span);

@@ -285,9 +285,13 @@ std::string DumpDifference(const std::string& a, const std::string& b, size_t li
   for (const std::string& l : in_b) {
     if (in_a.count(l) != in_b.count(l)) out.push_back("+ " + l.substr(0, 400));
   }
+  // What became what stands together.
+  std::stable_sort(out.begin(), out.end(), [](const std::string& x, const std::string& y) {
+    return x.compare(2, 60, y, 2, 60) < 0;
+  });
   std::string text;
   for (size_t i = 0; i < std::min(limit, out.size()); ++i) absl::StrAppend(&text, out[i], "\n");
-  if (out.size() > limit) absl::StrAppend(&text, "… and ", out.size() - limit, " more\n");
+  if (out.size() > limit) absl::StrAppend(&text, "... and ", out.size() - limit, " more\n");
   return text;
 }
 
