@@ -46,6 +46,12 @@ const char* StateName(storage::BucketState s) {
 }
 
 constexpr absl::Duration kWaitForMore = absl::Microseconds(200);
+// Parsed once per process: they never change.
+const absl::StatusOr<std::shared_ptr<const RuleBook>>& BuiltInRules() {
+  static const auto* const rules = new absl::StatusOr<std::shared_ptr<const RuleBook>>(RuleBook::Load());
+  return *rules;
+}
+
 constexpr char kMacKeyRow[] = "mac/current";
 
 class DatabaseImpl : public Database {
@@ -279,7 +285,7 @@ class DatabaseImpl : public Database {
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path, const DatabaseOptions& options) {
   DatabaseOptions o = options;
   if (!o.now) o.now = SystemNow;
-  auto rules = RuleBook::Load(o.rules_dir);
+  auto rules = o.rules_dir.empty() ? BuiltInRules() : RuleBook::Load(o.rules_dir);
   if (!rules.ok()) return rules.status();
   auto store = storage::Store::Open(path, StoreOptionsFrom(o));
   if (!store.ok()) return store.status();
