@@ -40,6 +40,7 @@ void Writer::Begin() {
   template_joins_.clear();
   dirty_.clear();
   removed_bursts_.clear();
+  made_anew_.clear();
   moved_.clear();
   feed_.clear();
   old_end_.clear();

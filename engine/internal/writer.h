@@ -270,6 +270,7 @@ class Writer : private ImplicitEdges {
   std::set<ResourceId> template_joins_;
   std::vector<DirtyRegion> dirty_;
   std::vector<std::pair<BurstId, ResourceId>> removed_bursts_;
+  absl::flat_hash_set<BurstId> made_anew_;                       // though removed_bursts_ may hold them
   std::set<BurstId> moved_;                                      // whose parent changed, or that are new
   std::map<BurstId, Timestamp> old_end_;                         // where a changed burst's C row stood
   std::set<BurstId> changed_trees_;

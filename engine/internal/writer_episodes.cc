@@ -215,6 +215,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
                     old_end_.count(burst_id) > 0;
   node.bursts.Upsert(std::move(burst));
   burst_slot_[burst_id] = now.resource;
+  if (docs_[id].size() > 1) made_anew_.insert(burst_id);
   widest_onset_ = std::max<Duration>(widest_onset_, now.onset - now.earliest);
   if (news) {
     if (rules_.Class(now.cls).IsFailure()) ++work_.failures;

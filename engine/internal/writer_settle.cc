@@ -78,6 +78,8 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
 
 void Writer::Settle() {
   for (const auto& [burst, slot] : removed_bursts_) {
+    // The same batch may have made it anew: a run that was joined to another and then was not.
+    if (made_anew_.contains(burst) && burst_slot_.at(burst) == slot) continue;
     const BurstPtr old = FindBurst(graph_->graph(), slot, burst.second);
     if (old == nullptr) continue;
     Burst bare = *old;
