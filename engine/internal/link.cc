@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <queue>
+#include <tuple>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -100,7 +101,7 @@ class Search {
       const auto [cost, index] = queue.top();
       queue.pop();
       const Step step = steps_[index];
-      if (cost > best_[step.slot] + 1e-9 || step.hops == kMaxHops) continue;
+      if (best_[step.slot] != index || step.hops == kMaxHops) continue;
       Expand(index, [&](int next) { queue.push({steps_[next].cost, next}); });
     }
   }
@@ -152,16 +153,33 @@ class Search {
               {std::max(from.valid.from, valid.from), std::min(from.valid.to, valid.to)},
               MoreTelling(from.kind, info.path), index, type, out};
     if (next.valid.empty()) return;
-    auto [it, fresh] = best_.try_emplace(other, next.cost);
-    if (!fresh && it->second <= next.cost + 1e-9) return;
-    it->second = next.cost;
+    const int place = static_cast<int>(steps_.size());
+    auto [it, fresh] = best_.try_emplace(other, place);
+    if (!fresh && !IsBetter(next, steps_[it->second])) return;
+    it->second = place;
     steps_.push_back(next);
-    push(static_cast<int>(steps_.size()) - 1);
+    push(place);
+  }
+
+  // Of two ways to a slot the cheaper; of equal ones that which leads further, was there longer, tells
+  // more, and at last by the name of what it leads over: never by an id.
+  bool IsBetter(const Step& a, const Step& b) const {
+    if (std::abs(a.cost - b.cost) > 1e-9) return a.cost < b.cost;
+    if (a.hops != b.hops) return a.hops < b.hops;
+    if (a.went_up != b.went_up) return !a.went_up;
+    if (a.valid.to != b.valid.to) return a.valid.to > b.valid.to;
+    if (a.valid.from != b.valid.from) return a.valid.from < b.valid.from;
+    if (a.kind != b.kind) return MoreTelling(a.kind, b.kind) == a.kind;
+    if (a.parent < 0 || b.parent < 0) return a.parent < b.parent;
+    const Node* over_a = graph_.Find(steps_[a.parent].slot);
+    const Node* over_b = graph_.Find(steps_[b.parent].slot);
+    if (over_a != over_b) return *over_a->name < *over_b->name;
+    return std::tie(a.edge, a.against) < std::tie(b.edge, b.against);
   }
 
   void Candidates(size_t index) {
     const Step& step = steps_[index];
-    if (step.cost > best_[step.slot] + 1e-9) return;  // a cheaper path was found later
+    if (best_[step.slot] != static_cast<int>(index)) return;  // a better path was found later
     const Node* node = graph_.Find(step.slot);
     if (node == nullptr) return;
     const Duration tolerance = index == 0 ? kSameEmitter : kOtherEmitter;
@@ -244,7 +262,7 @@ class Search {
   const EdgeTypeId controls_;
   const Duration look_back_;
   std::vector<Step> steps_;
-  absl::flat_hash_map<ResourceId, double> best_;
+  absl::flat_hash_map<ResourceId, int> best_;  // by slot, the step that gets there best
   std::vector<Candidate> found_;
   uint64_t looked_at_ = 0;
 };
