@@ -34,8 +34,10 @@ std::string Writer::CanonicalDump() const {
   for (const auto& slot : slots_) {
     if (slot == nullptr) continue;
     const std::string at = absl::StrCat(scope_name(slot->name->scope), " ", NameOf(*slot->name));
-    lines.push_back(absl::StrCat("slot ", at));
-    for (const Incarnation& i : Incarnations(*slot)) {
+    // A stub is told by the edges that refer to it; one that only a state without a trace named is none.
+    const std::vector<Incarnation> lives = Incarnations(*slot);
+    if (!lives.empty() || !slot->lanes.empty()) lines.push_back(absl::StrCat("slot ", at));
+    for (const Incarnation& i : lives) {
       lines.push_back(absl::StrCat("life ", at, " ", i.uid, " ", Text(i.alive), i.sighted ? " sighted" : ""));
     }
     for (const Lane& lane : slot->lanes) {
