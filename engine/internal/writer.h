@@ -190,6 +190,7 @@ class Writer : private ImplicitEdges {
   // writer_expiry.cc
   void ExpireBursts(Timestamp oldest);
   void ExpireEdges(Timestamp oldest);
+  void ExpireListings(Timestamp oldest);
   void ExpireRevisions(Timestamp oldest);
   void ExpireSlots(Timestamp oldest);
 

@@ -20,6 +20,7 @@ absl::Status Writer::Expire() {
   Begin();
   ExpireBursts(oldest);
   ExpireEdges(oldest);
+  ExpireListings(oldest);
   ExpireRevisions(oldest);
   ExpireSlots(oldest);
   for (const BurstId& root : changed_trees_) WriteTree(root);
@@ -127,11 +128,38 @@ void Writer::ExpireEdges(Timestamp oldest) {
   }
 }
 
+// What a listing ended stays so without it. A life with a uid remembers by itself; one that only a name
+// tells of is ended by a deletion of that name from now on, as nothing older can come any more.
+void Writer::ExpireListings(Timestamp oldest) {
+  for (const auto& slot : slots_) {
+    if (slot == nullptr) continue;
+    for (const Incarnation& i : Incarnations(*slot)) {
+      auto& deletions = slot->deletions;
+      if (!Ended(i.alive.to, oldest) || slot->lives.count(i.uid) > 0) continue;
+      auto at = std::lower_bound(deletions.begin(), deletions.end(), i.alive.to);
+      if (at != deletions.end() && *at == i.alive.to) continue;
+      deletions.insert(at, i.alive.to);
+      WriteSlot(*slot);
+    }
+  }
+  for (auto& [kind, listings] : listings_) {
+    for (auto& [ns, times] : listings) {
+      times.erase(times.begin(), std::lower_bound(times.begin(), times.end(), oldest));
+    }
+  }
+}
+
 void Writer::ExpireRevisions(Timestamp oldest) {
   for (auto& slot : slots_) {
     if (slot == nullptr) continue;
-    slot->deletions.erase(slot->deletions.begin(),
-                          std::lower_bound(slot->deletions.begin(), slot->deletions.end(), oldest));
+    // One that ended a life still does.
+    const std::vector<Incarnation> lives = Incarnations(*slot);
+    auto ended_a_life = [&](Timestamp d) {
+      return std::any_of(lives.begin(), lives.end(), [&](const Incarnation& i) { return i.alive.to == d; });
+    };
+    slot->deletions.erase(std::remove_if(slot->deletions.begin(), slot->deletions.end(),
+                                         [&](Timestamp d) { return d < oldest && !ended_a_life(d); }),
+                          slot->deletions.end());
     absl::flat_hash_set<uint64_t> used;
     for (Lane& lane : slot->lanes) {
       lane.seen.DropBefore(oldest);

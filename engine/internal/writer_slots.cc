@@ -170,11 +170,7 @@ void Writer::NoteUnlisted(Slot& slot) {
     for (const std::string& ns : {std::string(), slot.name->ns}) {
       auto times = slot.listings->find(ns);
       if (times == slot.listings->end() || !std::binary_search(times->second.begin(), times->second.end(), i.alive.to)) continue;
-      if (life != slot.lives.end()) {
-        life->second.unlisted = i.alive.to;
-      } else if (!std::binary_search(slot.deletions.begin(), slot.deletions.end(), i.alive.to)) {
-        slot.deletions.insert(std::lower_bound(slot.deletions.begin(), slot.deletions.end(), i.alive.to), i.alive.to);
-      }
+      if (life != slot.lives.end()) life->second.unlisted = i.alive.to;
     }
   }
 }

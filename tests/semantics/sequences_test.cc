@@ -481,5 +481,37 @@ TEST_CASE("sequence 11: a backup while a bucket roll is due; restored elsewhere;
   RequireSameDump(full, *(*copy)->CanonicalDump(), "the copy, gone on");
 }
 
+TEST_CASE("a complete listing ends what it lacks, told in any order, and after it has expired") {
+  const std::vector<Mutation> story = {
+      Object("Pod", "shop", "kept", "uid-kept").SeenAt(At(10)).Created(At(9)),
+      Object("Pod", "shop", "gone", "uid-gone").SeenAt(At(10)).Created(At(9)),
+      Event("ev", Pod("named"), "BackOff", kBackOff, At(10), At(10)),
+      Listing("Pod", "shop", {Pod("kept", "uid-kept")}, At(11)),
+      Object("Pod", "infra", "elsewhere", "uid-e").SeenAt(At(10)).Created(At(9)),
+  };
+  Orders orders;
+  orders.retention = kHourBuckets;
+  InEveryOrder(story, orders, [](World& w) {
+    CHECK(w.Lives(Pod("kept"))[0].alive == Interval{At(9), kForever});
+    CHECK(w.Lives(Pod("gone"))[0].alive == Interval{At(9), At(11)});
+    CHECK(w.Lives(Pod("named"))[0].alive == Interval{At(10), At(11)});
+    CHECK(w.Lives(Ref("Pod", "infra", "elsewhere"))[0].alive == Interval{At(9), kForever});
+  });
+  World w(kHourBuckets);
+  w.Apply(story);
+  // Something goes on speaking of them, so that they are not forgotten themselves.
+  w.Apply({EdgeSeen("CALLS", Pod("kept"), Pod("gone"), At(38)), EdgeSeen("CALLS", Pod("kept"), Pod("named"), At(38)),
+           Event("later", Pod("kept"), "BackOff", kBackOff, At(41), At(41))});
+  for (int round = 0; round < 2; ++round) {
+    REQUIRE(w.db().Maintain().ok());
+    for (const char* name : {"gone", "named"}) {
+      const auto lives = w.Lives(Pod(name));
+      INFO(name);
+      CHECK((lives.empty() || lives.back().alive.to == At(11)));
+    }
+    w.Reopen();
+  }
+}
+
 }  // namespace
 }  // namespace kg::semantics
