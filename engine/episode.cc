@@ -96,4 +96,19 @@ void EpisodeRecord::Merge(const EpisodeRecord& o) {
   Coarsen(&points, &width_minutes, width_minutes);
 }
 
+Burst BurstOf(EpisodeKey key, const EpisodeRecord& record) {
+  Burst burst;
+  burst.key = key;
+  burst.resource = record.resource;
+  burst.cls = record.cls;
+  burst.more_classes = record.more_classes;
+  burst.category = record.category;
+  burst.severity = record.severity;
+  burst.earliest = record.earliest;
+  burst.end = record.end;
+  burst.uid = storage::keys::TagOfUid(record.uid);
+  burst.blamed = record.blamed;
+  return burst;
+}
+
 }  // namespace kg

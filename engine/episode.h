@@ -62,4 +62,7 @@ struct EpisodeRecord {
   bool operator==(const EpisodeRecord&) const = default;
 };
 
+// What the graph holds of a record under `key`, without links.
+Burst BurstOf(EpisodeKey key, const EpisodeRecord& record);
+
 }  // namespace kg

@@ -259,8 +259,6 @@ class Analysis {
 
   // ---- what it is worth
 
-  Severity SeverityOf(const Burst& b) const { return b.severity; }
-
   // Does this say that something is wrong, rather than that something was slow to start?
   bool Counts(const Root& root) const {
     auto serious = [&](const BurstPtr& b) {

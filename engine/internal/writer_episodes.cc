@@ -196,17 +196,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
     if (slot != burst_slot_.end()) removed_bursts_.push_back({burst_id, slot->second});
     return;
   }
-  auto burst = std::make_shared<Burst>();
-  burst->key = key;
-  burst->resource = now.resource;
-  burst->cls = now.cls;
-  burst->more_classes = now.more_classes;
-  burst->category = now.category;
-  burst->severity = now.severity;
-  burst->earliest = now.earliest;
-  burst->end = now.end;
-  burst->uid = storage::keys::TagOfUid(now.uid);
-  burst->blamed = now.blamed;
+  auto burst = std::make_shared<Burst>(BurstOf(key, now));
   Node& node = graph_->Mutable(now.resource);
   const BurstPtr old = FindBurst(graph_->graph(), now.resource, key);
   if (old != nullptr) burst->causes = old->causes;

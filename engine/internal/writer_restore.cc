@@ -232,17 +232,7 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
   }
   const bool watched = rec->category == Category::kChange || rules_.Class(rec->cls).IsFailure();
   if (!watched || rec->resource.value == 0) return absl::OkStatus();
-  auto burst = std::make_shared<Burst>();
-  burst->key = *parsed;
-  burst->resource = rec->resource;
-  burst->cls = rec->cls;
-  burst->more_classes = rec->more_classes;
-  burst->category = rec->category;
-  burst->severity = rec->severity;
-  burst->earliest = rec->earliest;
-  burst->end = rec->end;
-  burst->uid = storage::keys::TagOfUid(rec->uid);
-  burst->blamed = rec->blamed;
+  auto burst = std::make_shared<Burst>(BurstOf(*parsed, *rec));
   auto causes = bucket == nullptr
                     ? s.Get(scope, storage::Table::kOpen, absl::StrCat("C", key))
                     : s.Get(bucket, scope, storage::RecordKind::kCauses, key);
