@@ -20,10 +20,11 @@ struct Medians {
   double event_p99 = 0, incident_p99 = 0;
 };
 
-void AddTimes(const std::string& what, std::vector<double> times, const std::string& bound, double bound_p99,
-              const std::string& limited_by, Report* report) {
+void AddTimes(const std::string& what, std::vector<double> times, const std::string& bound,
+              double bound_p99, const std::string& limited_by, Report* report) {
   report->Add({"causes", what + ", p50", Quantile(&times, 0.5), "us", Better::kLower, "", 0, ""});
-  report->Add({"causes", what + ", p99", Quantile(&times, 0.99), "us", Better::kLower, bound, bound_p99, limited_by});
+  report->Add({"causes", what + ", p99", Quantile(&times, 0.99), "us", Better::kLower, bound,
+               bound_p99, limited_by});
 }
 
 // Failures with a cause that began lately, and incidents of some members.
@@ -78,7 +79,8 @@ double Blast(const Database& db, const std::vector<query::BlastOrigin>& origins,
 
 void AskAll(const Database& db, uint64_t episodes, Medians* smallest, Report* report) {
   const Subjects subjects = Choose(*db.GetView(), 300);
-  report->Note(absl::StrFormat("%d episodes stored, %d questions each", db.Stats()->episodes, subjects.events.size()));
+  report->Note(absl::StrFormat("%d episodes stored, %d questions each", db.Stats()->episodes,
+                               subjects.events.size()));
   std::vector<double> events, incidents, blasts;
   for (const auto& [key, slot] : subjects.events) {
     events.push_back(Ask(db, absl::StrCat("event/", query::EpisodeHandle(key)), key.onset + 1min));
@@ -90,7 +92,8 @@ void AskAll(const Database& db, uint64_t episodes, Medians* smallest, Report* re
       last = std::max(last, m.first.onset);
       return true;
     });
-    incidents.push_back(Ask(db, absl::StrCat("incident/", query::IncidentHandle(incident->id())), last));
+    incidents.push_back(
+        Ask(db, absl::StrCat("incident/", query::IncidentHandle(incident->id())), last));
   }
   const std::string with = absl::StrFormat(" at %.0e episodes", static_cast<double>(episodes));
   if (smallest->event_p99 == 0) {
@@ -99,8 +102,8 @@ void AskAll(const Database& db, uint64_t episodes, Medians* smallest, Report* re
   }
   AddTimes("root cause of an event" + with, events, "the smallest store", smallest->event_p99,
            "all bursts that a resource ever had", report);
-  AddTimes("root cause of an incident" + with, incidents, "the smallest store", smallest->incident_p99,
-           "likewise, for each member", report);
+  AddTimes("root cause of an incident" + with, incidents, "the smallest store",
+           smallest->incident_p99, "likewise, for each member", report);
   AddTimes("blast radius" + with, blasts, "", 0, "", report);
 }
 
@@ -127,7 +130,8 @@ void RunCauses(const Settings& settings, Report* report) {
     const uint64_t before = done;
     while (done < target) {
       Batch batch;
-      for (; done < target && batch.mutations.size() < 1000; ++done) batch.mutations.push_back(cluster.Event(done, mix));
+      for (; done < target && batch.mutations.size() < 1000; ++done)
+        batch.mutations.push_back(cluster.Event(done, mix));
       Check(db->Apply(std::move(batch)).status(), "applying events");
     }
     report->Note(absl::StrFormat("%d events more in %.1f s", done - before, watch.seconds()));
@@ -138,8 +142,11 @@ void RunCauses(const Settings& settings, Report* report) {
   db = OpenAt(dir);
   const double open = watch.seconds();
   db.reset();
-  report->Add({"causes", absl::StrFormat("open after a clean stop, %.0e episodes", static_cast<double>(settings.episodes)),
-               open, "s", Better::kLower, "scan of all rows", ScanSeconds(dir), "decoding E and C rows, grouping"});
+  report->Add({"causes",
+               absl::StrFormat("open after a clean stop, %.0e episodes",
+                               static_cast<double>(settings.episodes)),
+               open, "s", Better::kLower, "scan of all rows", ScanSeconds(dir),
+               "decoding E and C rows, grouping"});
 }
 
 }  // namespace kg::bench

@@ -8,15 +8,17 @@ namespace kg::bench {
 namespace {
 
 constexpr size_t kPodsPerDeployment = 8;
-constexpr size_t kPerDeployment = kPodsPerDeployment + 4;  // Deployment, ReplicaSet, Service, ConfigMap
+constexpr size_t kPerDeployment =
+    kPodsPerDeployment + 4;  // Deployment, ReplicaSet, Service, ConfigMap
 constexpr size_t kPerNode = 50;
 constexpr size_t kDeploymentsPerNamespace = 20;
 
 std::string Uid(absl::string_view kind, size_t n) {
   const uint64_t h = storage::keys::StableHash(absl::StrCat(kind, n));
-  const std::string hex = absl::StrCat(absl::Hex(h, absl::kZeroPad16), absl::Hex(~h, absl::kZeroPad16));
-  return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-", hex.substr(16, 4),
-                      "-", hex.substr(20, 12));
+  const std::string hex =
+      absl::StrCat(absl::Hex(h, absl::kZeroPad16), absl::Hex(~h, absl::kZeroPad16));
+  return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-",
+                      hex.substr(16, 4), "-", hex.substr(20, 12));
 }
 
 ObjectRecord Object(ObjectRef ref, Timestamp at, std::vector<Field> fields) {
@@ -46,16 +48,21 @@ struct Saying {
 };
 constexpr Saying kNormal[] = {
     {"Scheduled", "Successfully assigned to a node", false},
-    {"Pulled", "Container image \"registry.example.com/app:1.4.2\" already present on machine", false},
+    {"Pulled", "Container image \"registry.example.com/app:1.4.2\" already present on machine",
+     false},
     {"Created", "Created container app", false},
     {"Started", "Started container app", false},
 };
 constexpr Saying kTrouble[] = {
     {"Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", true},
     {"BackOff", "Back-off restarting failed container app in pod", true},
-    {"Unhealthy", "Liveness probe failed: Get \"http://10.1.2.3:8080/healthz\": context deadline exceeded", true},
-    {"Failed", "Failed to pull image \"registry.example.com/app:1.4.3\": rpc error: code = NotFound", true},
-    {"FailedMount", "MountVolume.SetUp failed for volume \"data\": timed out waiting for the condition", true},
+    {"Unhealthy",
+     "Liveness probe failed: Get \"http://10.1.2.3:8080/healthz\": context deadline exceeded",
+     true},
+    {"Failed",
+     "Failed to pull image \"registry.example.com/app:1.4.3\": rpc error: code = NotFound", true},
+    {"FailedMount",
+     "MountVolume.SetUp failed for volume \"data\": timed out waiting for the condition", true},
     {"OOMKilled", "Container app was killed: out of memory", true},
 };
 constexpr Saying kNodeTrouble[] = {
@@ -73,7 +80,9 @@ Cluster::Cluster(size_t resources, uint64_t seed) : random_(seed) {
   }
 }
 
-size_t Cluster::size() const { return nodes_ + deployments_ * kPerDeployment; }
+size_t Cluster::size() const {
+  return nodes_ + deployments_ * kPerDeployment;
+}
 
 std::string Cluster::Namespace(size_t deployment) const {
   return absl::StrCat("team-", deployment / kDeploymentsPerNamespace);
@@ -89,7 +98,9 @@ ObjectRef Cluster::PodRef(size_t pod) const {
   return Ref("", "Pod", Namespace(d), absl::StrCat("app-", d, "-6b9c7d-", pod));
 }
 
-ObjectRef Cluster::NodeRef(size_t node) const { return Ref("", "Node", "", absl::StrCat("node-", node)); }
+ObjectRef Cluster::NodeRef(size_t node) const {
+  return Ref("", "Node", "", absl::StrCat("node-", node));
+}
 
 ObjectRef Cluster::DeploymentRef(size_t d) const {
   return Ref("apps", "Deployment", Namespace(d), absl::StrCat("app-", d));
@@ -98,8 +109,9 @@ ObjectRef Cluster::DeploymentRef(size_t d) const {
 std::vector<Mutation> Cluster::Objects(Timestamp at) const {
   std::vector<Mutation> out;
   for (size_t n = 0; n < nodes_; ++n) {
-    out.push_back(Object(NodeRef(n), at, {{"metadata.labels.zone", absl::StrCat("z", n % 3)},
-                                          {"status.capacity.cpu", "16"}}));
+    out.push_back(Object(
+        NodeRef(n), at,
+        {{"metadata.labels.zone", absl::StrCat("z", n % 3)}, {"status.capacity.cpu", "16"}}));
   }
   for (size_t d = 0; d < deployments_; ++d) {
     const std::string ns = Namespace(d), app = absl::StrCat("app-", d);
@@ -112,7 +124,8 @@ std::vector<Mutation> Cluster::Objects(Timestamp at) const {
     out.push_back(Object(DeploymentRef(d), at, template_fields));
     AddOwner(DeploymentRef(d), "apps/v1", &template_fields);
     out.push_back(Object(set, at, template_fields));
-    out.push_back(Object(Ref("", "Service", ns, app), at, {{"spec.selector.app", app}, {"spec.type", "ClusterIP"}}));
+    out.push_back(Object(Ref("", "Service", ns, app), at,
+                         {{"spec.selector.app", app}, {"spec.type", "ClusterIP"}}));
     out.push_back(Object(Ref("", "ConfigMap", ns, app), at, {{"data.mode", "production"}}));
     for (size_t i = 0; i < kPodsPerDeployment; ++i) {
       const size_t pod = d * kPodsPerDeployment + i;
@@ -176,7 +189,8 @@ EventRecord Cluster::Event(uint64_t n, const EventMix& mix) {
     e.emitter = "kubelet";
     return e;
   }
-  const size_t pod = hot ? hot_[random_.Below(hot_.size())] * kPodsPerDeployment + random_.Below(kPodsPerDeployment)
+  const size_t pod = hot ? hot_[random_.Below(hot_.size())] * kPodsPerDeployment +
+                               random_.Below(kPodsPerDeployment)
                          : random_.Below(pods_.size());
   Say(&e, pod, random_.Next());
   return e;

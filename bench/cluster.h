@@ -15,7 +15,7 @@ namespace kg::bench {
 inline constexpr Timestamp kStart = FromMicros(1'767'225'600'000'000);
 
 struct EventMix {
-  double failures = 0.2;      // share of events that say that something is wrong
+  double failures = 0.2;  // share of events that say that something is wrong
   Duration spacing = std::chrono::milliseconds(864);  // 100,000 a day
 };
 
@@ -31,8 +31,8 @@ class Cluster {
   size_t size() const;
   size_t pods() const { return pods_.size(); }
 
-  // The `n`th event of a run: in order of time, each of an id of its own. Seven in ten failures befall
-  // six deployments and a node that are in trouble for some minutes; the rest anyone.
+  // The `n`th event of a run: in order of time, each of an id of its own. Seven in ten failures
+  // befall six deployments and a node that are in trouble for some minutes; the rest anyone.
   EventRecord Event(uint64_t n, const EventMix& mix);
   // A warning about one of the first `among` pods or their nodes.
   EventRecord Warning(uint64_t n, Timestamp at, size_t among);
@@ -43,7 +43,8 @@ class Cluster {
     size_t node;
   };
 
-  ObjectRef Ref(const char* group, const char* kind, const std::string& ns, const std::string& name) const;
+  ObjectRef Ref(const char* group, const char* kind, const std::string& ns,
+                const std::string& name) const;
   ObjectRef PodRef(size_t pod) const;
   ObjectRef NodeRef(size_t node) const;
   ObjectRef DeploymentRef(size_t deployment) const;

@@ -18,8 +18,8 @@ namespace {
 constexpr size_t kResources = 5000;
 constexpr size_t kFrame = 64 << 10;  // raw JSON is compressed in pieces of so much
 
-// Live bytes of the rows as one sorted run under the codec of the bottom level: what they come to once
-// compacted.
+// Live bytes of the rows as one sorted run under the codec of the bottom level: what they come to
+// once compacted.
 uint64_t CompactedBytes(const std::string& dir, const std::vector<const StoredRow*>& rows) {
   storage::StoreOptions options;
   options.sync = false;
@@ -46,22 +46,25 @@ uint64_t CompactedBytes(const std::string& dir, const std::vector<const StoredRo
 // The event as an API server sends it, about as short as it can be.
 std::string Json(const EventRecord& e) {
   const int64_t second = ToMicros(e.first) / 1'000'000;
-  const std::string time = absl::StrFormat("2026-01-%02dT%02d:%02d:%02dZ", 1 + (second / 86400) % 28,
-                                           second / 3600 % 24, second / 60 % 60, second % 60);
+  const std::string time =
+      absl::StrFormat("2026-01-%02dT%02d:%02d:%02dZ", 1 + (second / 86400) % 28, second / 3600 % 24,
+                      second / 60 % 60, second % 60);
   return absl::StrFormat(
       R"({"apiVersion":"v1","kind":"Event","metadata":{"name":"%s.%s","namespace":"%s","uid":"%s"},)"
       R"("involvedObject":{"kind":"%s","namespace":"%s","name":"%s","uid":"%s"},"reason":"%s","message":"%s",)"
       R"("type":"%s","source":{"component":"%s"},"firstTimestamp":"%s","lastTimestamp":"%s","count":%d})"
       "\n",
-      e.subject.name, e.event_id.substr(0, 16), e.subject.ns, e.event_id, e.subject.kind, e.subject.ns,
-      e.subject.name, e.subject.uid, e.reason, absl::CEscape(e.message), e.type, e.emitter, time, time, e.count);
+      e.subject.name, e.event_id.substr(0, 16), e.subject.ns, e.event_id, e.subject.kind,
+      e.subject.ns, e.subject.name, e.subject.uid, e.reason, absl::CEscape(e.message), e.type,
+      e.emitter, time, time, e.count);
 }
 
 size_t ZstdBytes(const std::string& text) {
   std::string out(ZSTD_compressBound(kFrame), '\0');
   size_t bytes = 0;
   for (size_t i = 0; i < text.size(); i += kFrame) {
-    bytes += ZSTD_compress(out.data(), out.size(), text.data() + i, std::min(kFrame, text.size() - i), 3);
+    bytes += ZSTD_compress(out.data(), out.size(), text.data() + i,
+                           std::min(kFrame, text.size() - i), 3);
   }
   return bytes;
 }
@@ -97,18 +100,23 @@ void RunDisk(const Settings& settings, Report* report) {
     double raw = 0;
     for (const StoredRow* row : of_kind) raw += static_cast<double>(row->bytes());
     if (of_kind.front()->in_table) {
-      report->Note(absl::StrFormat("%s: %d rows, %.0f bytes each before compression", kind, of_kind.size(),
-                                   raw / static_cast<double>(of_kind.size())));
+      report->Note(absl::StrFormat("%s: %d rows, %.0f bytes each before compression", kind,
+                                   of_kind.size(), raw / static_cast<double>(of_kind.size())));
       continue;
     }
-    const double bytes = static_cast<double>(CompactedBytes(scratch.Sub(absl::StrCat("kind-", kind)), of_kind));
+    const double bytes =
+        static_cast<double>(CompactedBytes(scratch.Sub(absl::StrCat("kind-", kind)), of_kind));
     sum += bytes;
-    report->Add({"disk", absl::StrCat(kind, " rows, per episode"), bytes / episodes, "B", Better::kLower, "", 0,
-                 absl::StrFormat("%.2f rows per episode of %.0f bytes", static_cast<double>(of_kind.size()) / episodes,
+    report->Add({"disk", absl::StrCat(kind, " rows, per episode"), bytes / episodes, "B",
+                 Better::kLower, "", 0,
+                 absl::StrFormat("%.2f rows per episode of %.0f bytes",
+                                 static_cast<double>(of_kind.size()) / episodes,
                                  raw / static_cast<double>(of_kind.size()))});
   }
-  report->Add({"disk", "all bucketed rows, per episode", sum / episodes, "B", Better::kLower, "zstd -3 of the JSON",
-               static_cast<double>(ZstdBytes(json)) / static_cast<double>(events), "ids that do not compress"});
+  report->Add({"disk", "all bucketed rows, per episode", sum / episodes, "B", Better::kLower,
+               "zstd -3 of the JSON",
+               static_cast<double>(ZstdBytes(json)) / static_cast<double>(events),
+               "ids that do not compress"});
 }
 
 }  // namespace kg::bench

@@ -19,7 +19,8 @@ class GraphView : public View {
     Check(rules.status(), "loading the rules");
     rules_ = *std::move(rules);
     for (uint32_t i = 0; i < graph_->end_id(); ++i) {
-      names_.push_back(std::make_shared<SlotName>(SlotName{ScopeId(1), "", "Pod", "bench", absl::StrCat("pod-", i)}));
+      names_.push_back(std::make_shared<SlotName>(
+          SlotName{ScopeId(1), "", "Pod", "bench", absl::StrCat("pod-", i)}));
     }
   }
 
@@ -34,11 +35,14 @@ class GraphView : public View {
   std::optional<ScopeId> FindScope(const ScopeName&) const override { return ScopeId(1); }
   std::shared_ptr<const SlotName> Name(ResourceId id) const override { return names_[id.value]; }
   std::optional<ResourceId> Find(ScopeId, const ObjectRef&) const override { return std::nullopt; }
-  std::vector<ResourceId> List(ScopeId, const std::string&, const std::string&) const override { return {}; }
+  std::vector<ResourceId> List(ScopeId, const std::string&, const std::string&) const override {
+    return {};
+  }
   absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId, EpisodeKey) const override {
     return std::optional<EpisodeRecord>();
   }
-  absl::Status ForEachEpisode(ScopeId, Interval, const std::function<bool(const EpisodeRecord&)>&) const override {
+  absl::Status ForEachEpisode(ScopeId, Interval,
+                              const std::function<bool(const EpisodeRecord&)>&) const override {
     return absl::OkStatus();
   }
   absl::Status ForEachEpisodeOf(ScopeId, ResourceId, Interval,
@@ -48,7 +52,8 @@ class GraphView : public View {
   absl::StatusOr<std::vector<EpisodeKey>> FindEvent(ScopeId, const std::string&) const override {
     return std::vector<EpisodeKey>();
   }
-  absl::StatusOr<std::vector<RevisionRecord>> Revisions(ScopeId, ResourceId, Interval) const override {
+  absl::StatusOr<std::vector<RevisionRecord>> Revisions(ScopeId, ResourceId,
+                                                        Interval) const override {
     return std::vector<RevisionRecord>();
   }
   absl::StatusOr<std::vector<DeadLetter>> DeadLetters(ScopeId, size_t) const override {

@@ -60,20 +60,23 @@ void NoteCounts(const Run& run, uint64_t events, Report* report) {
   const int64_t effects = run.after.effects_linked - run.before.effects_linked;
   const int64_t candidates = run.after.candidates_scored - run.before.candidates_scored;
   report->Note(absl::StrFormat(
-      "%d events: %d episodes, %d links stored, %d effects looked at (%.1f times each), %.1f candidates per "
+      "%d events: %d episodes, %d links stored, %d effects looked at (%.1f times each), %.1f "
+      "candidates per "
       "effect, %.1f rows and %.0f bytes per event",
       events, run.episodes(), run.links(), effects,
-      static_cast<double>(effects) / std::max<double>(1, static_cast<double>(run.after.failures - run.before.failures)),
+      static_cast<double>(effects) /
+          std::max<double>(1, static_cast<double>(run.after.failures - run.before.failures)),
       static_cast<double>(candidates) / std::max<double>(1, static_cast<double>(effects)),
       static_cast<double>(run.rows()) / static_cast<double>(events),
       static_cast<double>(run.bytes()) / static_cast<double>(events)));
 }
 
 // The bound: the rows that the run left, put by as many synced batches straight into a store.
-double FillRate(const ScratchDir& scratch, const std::string& data, const std::string& name, const Run& run,
-                uint64_t events, Report* report) {
+double FillRate(const ScratchDir& scratch, const std::string& data, const std::string& name,
+                const Run& run, uint64_t events, Report* report) {
   const std::vector<StoredRow> rows = ReadRows(data, ScopeId(1));
-  const double rewrite = static_cast<double>(run.rows()) / std::max<double>(1, static_cast<double>(rows.size()));
+  const double rewrite =
+      static_cast<double>(run.rows()) / std::max<double>(1, static_cast<double>(rows.size()));
   const FillResult fill = FillBatch(scratch.Sub(name), rows, run.commits, rewrite);
   report->Note(absl::StrFormat("fillbatch: %d rows, %.1f MB in %d batches, %.2f s", fill.rows,
                                static_cast<double>(fill.bytes) / 1e6, run.commits, fill.seconds));
@@ -95,14 +98,14 @@ void Steady(const ScratchDir& scratch, const std::string& name, uint64_t events,
   }
   const double bound = FillRate(scratch, dir, name + "-fill", run, events, report);
   report->Add({"ingest", absl::StrCat(name, ", ", static_cast<int>(failures * 100), " % failures"),
-               static_cast<double>(events) / run.seconds, "events/s", Better::kHigher, "fillbatch", bound,
-               limited_by});
+               static_cast<double>(events) / run.seconds, "events/s", Better::kHigher, "fillbatch",
+               bound, limited_by});
   NoteCounts(run, events, report);
   std::string tenths = "events/s by tenth of the run:";
   for (double t : run.tenths) absl::StrAppendFormat(&tenths, " %.0f", t);
   report->Note(tenths);
-  report->Add({"ingest", name + ", last tenth against first", run.tenths.back() / run.tenths.front(), "x",
-               Better::kHigher, "", 0, ""});
+  report->Add({"ingest", name + ", last tenth against first",
+               run.tenths.back() / run.tenths.front(), "x", Better::kHigher, "", 0, ""});
 }
 
 void Storm(const ScratchDir& scratch, uint64_t events, Report* report) {
@@ -116,7 +119,8 @@ void Storm(const ScratchDir& scratch, uint64_t events, Report* report) {
       return cluster.Warning(i, kStart + 1h + step * static_cast<int64_t>(i), 500);
     });
     one = ApplyEvents(db.get(), events, [&](uint64_t i) {
-      EventRecord e = cluster.Warning(events + i, kStart + 3h + step * static_cast<int64_t>(i) * 20, 1);
+      EventRecord e =
+          cluster.Warning(events + i, kStart + 3h + step * static_cast<int64_t>(i) * 20, 1);
       return e;
     });
   }
@@ -155,9 +159,11 @@ void Singles(const ScratchDir& scratch, double seconds, Report* report) {
       });
     }
     for (std::thread& t : threads) t.join();
-    report->Add({"ingest", absl::StrCat("one event per Apply, ", callers, callers == 1 ? " caller" : " callers"),
-                 static_cast<double>(done.load()) / watch.seconds(), "events/s", Better::kHigher, "fdatasync", syncs,
-                 callers == 1 ? "the sync" : "callers per commit, then the writer"});
+    report->Add(
+        {"ingest",
+         absl::StrCat("one event per Apply, ", callers, callers == 1 ? " caller" : " callers"),
+         static_cast<double>(done.load()) / watch.seconds(), "events/s", Better::kHigher,
+         "fdatasync", syncs, callers == 1 ? "the sync" : "callers per commit, then the writer"});
   }
 }
 
@@ -169,27 +175,31 @@ void Refreshes(const ScratchDir& scratch, int rounds, Report* report) {
   uint64_t records = 0;
   for (int round = 1; round <= rounds; ++round) {
     std::vector<Mutation> objects = cluster.Objects(kStart + 1s * round);
-    objects.erase(std::remove_if(objects.begin(), objects.end(),
-                                 [](const Mutation& m) { return !std::holds_alternative<ObjectRecord>(m); }),
-                  objects.end());
+    objects.erase(
+        std::remove_if(objects.begin(), objects.end(),
+                       [](const Mutation& m) { return !std::holds_alternative<ObjectRecord>(m); }),
+        objects.end());
     records += objects.size();
     for (size_t i = 0; i < objects.size(); i += kBatch) {
       Batch batch;
       const size_t to = std::min(objects.size(), i + kBatch);
-      batch.mutations.assign(std::make_move_iterator(objects.begin() + i), std::make_move_iterator(objects.begin() + to));
+      batch.mutations.assign(std::make_move_iterator(objects.begin() + i),
+                             std::make_move_iterator(objects.begin() + to));
       const Stopwatch watch;
       Check(db->Apply(std::move(batch)).status(), "applying refreshes");
       seconds += watch.seconds();
     }
   }
   const DatabaseStats after = *db->Stats();
-  report->Add({"ingest", "refresh that changes nothing, as mutations", static_cast<double>(records) / seconds,
-               "records/s", Better::kHigher, "", 0, "hashing fields and names"});
-  report->Note(absl::StrCat(after.rows_written - before.rows_written, " rows written by ", records, " refreshes"));
+  report->Add({"ingest", "refresh that changes nothing, as mutations",
+               static_cast<double>(records) / seconds, "records/s", Better::kHigher, "", 0,
+               "hashing fields and names"});
+  report->Note(absl::StrCat(after.rows_written - before.rows_written, " rows written by ", records,
+                            " refreshes"));
 }
 
-// One object whose state changes again and again, each time in a batch of its own: what the length of its
-// history adds to the next change.
+// One object whose state changes again and again, each time in a batch of its own: what the length
+// of its history adds to the next change.
 void Changes(const ScratchDir& scratch, int changes, Report* report) {
   Cluster cluster(100, 8);
   const auto db = OpenWith(scratch.Sub("changes"), cluster);
@@ -211,16 +221,19 @@ void Changes(const ScratchDir& scratch, int changes, Report* report) {
     if (i <= changes / 10) first += watch.seconds();
     if (i > changes - changes / 10) last += watch.seconds();
   }
-  report->Add({"ingest", absl::StrCat("one more change of an object with ", changes), last / (changes / 10) * 1e6, "us",
-               Better::kLower, "its first ones", first / (changes / 10) * 1e6, "the sync, then its whole history unfolded"});
+  report->Add({"ingest", absl::StrCat("one more change of an object with ", changes),
+               last / (changes / 10) * 1e6, "us", Better::kLower, "its first ones",
+               first / (changes / 10) * 1e6, "the sync, then its whole history unfolded"});
 }
 
 }  // namespace
 
 void RunIngest(const Settings& settings, Report* report) {
   const ScratchDir scratch(settings.scratch);
-  Steady(scratch, "steady", settings.events, 0.2, "the store's write for half of the time, then linking", report);
-  Steady(scratch, "all-failures", settings.events / 4, 1.0, "looking for causes, among up to 64 bursts of each neighbour", report);
+  Steady(scratch, "steady", settings.events, 0.2,
+         "the store's write for half of the time, then linking", report);
+  Steady(scratch, "all-failures", settings.events / 4, 1.0,
+         "looking for causes, among up to 64 bursts of each neighbour", report);
   Storm(scratch, settings.quick ? 5'000 : 20'000, report);
   Singles(scratch, settings.quick ? 2 : 6, report);
   Refreshes(scratch, settings.quick ? 10 : 40, report);

@@ -23,12 +23,13 @@ constexpr Benchmark kBenchmarks[] = {
 };
 
 int Usage(int code) {
-  std::puts("kg_bench [--quick] [--json FILE] [--dir DIR] [--events N] [--episodes N] [NAME...]\n"
-            "  --quick       small sizes\n"
-            "  --json FILE   the figures as JSON, too\n"
-            "  --dir DIR     where to keep scratch data (default /tmp); measures that disk\n"
-            "  --events N    of the ingest run\n"
-            "  --episodes N  of the largest store that questions are put to");
+  std::puts(
+      "kg_bench [--quick] [--json FILE] [--dir DIR] [--events N] [--episodes N] [NAME...]\n"
+      "  --quick       small sizes\n"
+      "  --json FILE   the figures as JSON, too\n"
+      "  --dir DIR     where to keep scratch data (default /tmp); measures that disk\n"
+      "  --events N    of the ingest run\n"
+      "  --episodes N  of the largest store that questions are put to");
   for (const Benchmark& b : kBenchmarks) std::printf("  %-8s %s\n", b.name, b.what);
   return code;
 }
@@ -78,4 +79,6 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace kg::bench
 
-int main(int argc, char** argv) { return kg::bench::Run(argc, argv); }
+int main(int argc, char** argv) {
+  return kg::bench::Run(argc, argv);
+}

@@ -72,7 +72,8 @@ double FdatasyncRate(const std::string& dir, double seconds) {
 
 ScratchDir::ScratchDir(const std::string& base) {
   std::string pattern = absl::StrCat(base, "/kg-bench-XXXXXX");
-  if (mkdtemp(pattern.data()) == nullptr) Check(absl::InternalError(base), "making a scratch folder");
+  if (mkdtemp(pattern.data()) == nullptr)
+    Check(absl::InternalError(base), "making a scratch folder");
   path_ = pattern;
 }
 
@@ -81,7 +82,9 @@ ScratchDir::~ScratchDir() {
   std::filesystem::remove_all(path_, error);
 }
 
-std::string ScratchDir::Sub(absl::string_view name) const { return absl::StrCat(path_, "/", name); }
+std::string ScratchDir::Sub(absl::string_view name) const {
+  return absl::StrCat(path_, "/", name);
+}
 
 void Check(const absl::Status& status, absl::string_view what) {
   if (status.ok()) return;

@@ -22,7 +22,8 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// Processor time of the calling thread: what a question costs, whoever else uses the machine meanwhile.
+// Processor time of the calling thread: what a question costs, whoever else uses the machine
+// meanwhile.
 class CpuStopwatch {
  public:
   double seconds() const { return Now() - start_; }

@@ -52,8 +52,9 @@ absl::Status Report::WriteJson(const std::string& path) const {
   out << "{\"figures\":[";
   for (size_t i = 0; i < figures_.size(); ++i) {
     const Figure& f = figures_[i];
-    out << (i == 0 ? "\n" : ",\n") << "{\"bench\":" << Quoted(f.bench) << ",\"name\":" << Quoted(f.name)
-        << ",\"value\":" << f.value << ",\"unit\":" << Quoted(f.unit) << ",\"better\":\""
+    out << (i == 0 ? "\n" : ",\n") << "{\"bench\":" << Quoted(f.bench)
+        << ",\"name\":" << Quoted(f.name) << ",\"value\":" << f.value
+        << ",\"unit\":" << Quoted(f.unit) << ",\"better\":\""
         << (f.better == Better::kHigher ? "higher" : "lower") << "\"";
     if (!f.bound.empty()) {
       out << ",\"bound\":" << Quoted(f.bound) << ",\"bound_value\":" << f.bound_value

@@ -20,7 +20,8 @@ std::unique_ptr<Database> OpenWith(const std::string& dir, const Cluster& cluste
   for (size_t i = 0; i < objects.size(); i += 1000) {
     Batch batch;
     const size_t to = std::min<size_t>(objects.size(), i + 1000);
-    batch.mutations.assign(std::make_move_iterator(objects.begin() + i), std::make_move_iterator(objects.begin() + to));
+    batch.mutations.assign(std::make_move_iterator(objects.begin() + i),
+                           std::make_move_iterator(objects.begin() + to));
     Check(db->Apply(std::move(batch)).status(), "applying objects");
   }
   Check(db->Settle(), "settling");
@@ -29,7 +30,8 @@ std::unique_ptr<Database> OpenWith(const std::string& dir, const Cluster& cluste
 
 Duration Spacing(uint64_t events) {
   const Duration longest = 24h * 6;
-  return std::min<Duration>(std::chrono::milliseconds(864), longest / static_cast<int64_t>(std::max<uint64_t>(1, events)));
+  return std::min<Duration>(std::chrono::milliseconds(864),
+                            longest / static_cast<int64_t>(std::max<uint64_t>(1, events)));
 }
 
 }  // namespace kg::bench

@@ -10,12 +10,14 @@ namespace kg::bench {
 namespace {
 
 constexpr storage::RecordKind kKinds[] = {
-    storage::RecordKind::kEpisode,    storage::RecordKind::kSubjectIndex, storage::RecordKind::kEventIdIndex,
-    storage::RecordKind::kCauses,     storage::RecordKind::kEffects,      storage::RecordKind::kMembers,
-    storage::RecordKind::kClosedEdge, storage::RecordKind::kRevision,     storage::RecordKind::kHangingDelete,
-    storage::RecordKind::kDeadLetter, storage::RecordKind::kFeed};
-constexpr storage::Table kTables[] = {storage::Table::kResource, storage::Table::kEdge, storage::Table::kOpen,
-                                      storage::Table::kIncident};
+    storage::RecordKind::kEpisode,       storage::RecordKind::kSubjectIndex,
+    storage::RecordKind::kEventIdIndex,  storage::RecordKind::kCauses,
+    storage::RecordKind::kEffects,       storage::RecordKind::kMembers,
+    storage::RecordKind::kClosedEdge,    storage::RecordKind::kRevision,
+    storage::RecordKind::kHangingDelete, storage::RecordKind::kDeadLetter,
+    storage::RecordKind::kFeed};
+constexpr storage::Table kTables[] = {storage::Table::kResource, storage::Table::kEdge,
+                                      storage::Table::kOpen, storage::Table::kIncident};
 
 std::unique_ptr<storage::Store> OpenStore(const std::string& dir, bool read_only) {
   storage::StoreOptions options;
@@ -28,7 +30,8 @@ std::unique_ptr<storage::Store> OpenStore(const std::string& dir, bool read_only
 // Big-endian bytes at `from`, as a number that sorts like them.
 uint64_t Number(const std::string& key, size_t from) {
   uint64_t n = 0;
-  for (size_t i = 0; i < 8; ++i) n = n << 8 | (from + i < key.size() ? static_cast<uint8_t>(key[from + i]) : 0);
+  for (size_t i = 0; i < 8; ++i)
+    n = n << 8 | (from + i < key.size() ? static_cast<uint8_t>(key[from + i]) : 0);
   return n;
 }
 
@@ -37,10 +40,14 @@ uint64_t OrderOf(const StoredRow& row) {
   if (row.in_table) return storage::keys::StableHash(row.key);
   switch (row.kind) {
     case storage::RecordKind::kEpisode:
-    case storage::RecordKind::kCauses: return Number(row.key, 0);
-    case storage::RecordKind::kSubjectIndex: return Number(row.key, 4);
-    case storage::RecordKind::kEffects: return Number(row.key, 16);
-    default: break;
+    case storage::RecordKind::kCauses:
+      return Number(row.key, 0);
+    case storage::RecordKind::kSubjectIndex:
+      return Number(row.key, 4);
+    case storage::RecordKind::kEffects:
+      return Number(row.key, 16);
+    default:
+      break;
   }
   // X: by the onset that stands in no key, but the bucket narrows it.
   return Number(std::string(), 0);
@@ -83,7 +90,8 @@ std::vector<StoredRow> ReadRows(const std::string& dir, ScopeId scope) {
     }
     if (known.empty()) continue;
     for (size_t i = first; i < rows.size(); ++i) {
-      if (rows[i].order == 0) rows[i].order = known[storage::keys::StableHash(rows[i].key) % known.size()];
+      if (rows[i].order == 0)
+        rows[i].order = known[storage::keys::StableHash(rows[i].key) % known.size()];
     }
   }
   return rows;
@@ -112,13 +120,15 @@ FillResult FillBatch(const std::string& dir, const std::vector<StoredRow>& rows,
     }
     auto session = store->BeginWrite(times);
     Check(session.status(), "beginning a batch");
-    const size_t puts = static_cast<size_t>(static_cast<double>(to - from) * std::max(1.0, rewrite));
+    const size_t puts =
+        static_cast<size_t>(static_cast<double>(to - from) * std::max(1.0, rewrite));
     for (size_t i = 0; i < puts; ++i) {
       const StoredRow& row = *order[from + i % (to - from)];
       if (row.in_table) {
         (*session)->Put(ScopeId(1), row.table, row.key, row.value);
       } else {
-        (*session)->Put((*session)->BucketFor(row.bucket_time), ScopeId(1), row.kind, row.key, row.value);
+        (*session)->Put((*session)->BucketFor(row.bucket_time), ScopeId(1), row.kind, row.key,
+                        row.value);
       }
       ++result.rows;
       result.bytes += row.bytes();
@@ -132,11 +142,16 @@ FillResult FillBatch(const std::string& dir, const std::vector<StoredRow>& rows,
 std::string KindName(const StoredRow& row) {
   if (!row.in_table) return std::string(1, static_cast<char>(row.kind));
   switch (row.table) {
-    case storage::Table::kResource: return "table resource";
-    case storage::Table::kEdge: return "table edge";
-    case storage::Table::kOpen: return "table open";
-    case storage::Table::kIncident: return "table incident";
-    default: return "other";
+    case storage::Table::kResource:
+      return "table resource";
+    case storage::Table::kEdge:
+      return "table edge";
+    case storage::Table::kOpen:
+      return "table open";
+    case storage::Table::kIncident:
+      return "table incident";
+    default:
+      return "other";
   }
 }
 

@@ -22,8 +22,8 @@ struct StoredRow {
   uint64_t bytes() const { return key.size() + value.size(); }
 };
 
-// All rows of a scope in a data directory that nobody has open, of the tables `resource`, `edge`, `open`
-// and `incident` and of every bucket.
+// All rows of a scope in a data directory that nobody has open, of the tables `resource`, `edge`,
+// `open` and `incident` and of every bucket.
 std::vector<StoredRow> ReadRows(const std::string& dir, ScopeId scope);
 
 struct FillResult {
@@ -31,8 +31,8 @@ struct FillResult {
   uint64_t rows = 0;
   uint64_t bytes = 0;
 };
-// Writes `rows` in batches of equal size to a new store in `dir`, synced. Each batch writes its first rows
-// over again until it has made `rewrite` times as many puts as it has rows.
+// Writes `rows` in batches of equal size to a new store in `dir`, synced. Each batch writes its
+// first rows over again until it has made `rewrite` times as many puts as it has rows.
 FillResult FillBatch(const std::string& dir, const std::vector<StoredRow>& rows, size_t batches,
                      double rewrite);
 

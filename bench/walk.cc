@@ -87,7 +87,8 @@ class Visited {
   uint32_t now_ = 0;
 };
 
-size_t WalkCsr(const Csr& csr, uint32_t origin, size_t touch, Visited* visited, std::vector<uint32_t>* queue) {
+size_t WalkCsr(const Csr& csr, uint32_t origin, size_t touch, Visited* visited,
+               std::vector<uint32_t>* queue) {
   visited->Clear();
   queue->clear();
   visited->Add(origin);
@@ -151,7 +152,8 @@ void QueryWalks(const std::shared_ptr<const Graph>& graph, const Csr& csr, const
   for (size_t i = 0; i < std::min<size_t>(origins.size(), 200); ++i) {
     query::BudgetMeter meter(query::Budget{});
     const CpuStopwatch watch;
-    const auto found = query::WalkHops(say, ResourceId(origins[i] + 1), kHops, query::WalkDirection::kOut, {}, &meter);
+    const auto found = query::WalkHops(say, ResourceId(origins[i] + 1), kHops,
+                                       query::WalkDirection::kOut, {}, &meter);
     ours.push_back(watch.seconds() * 1e6);
     const CpuStopwatch csr_watch;
     WalkCsr(csr, origins[i], found.size(), &visited, &queue);
@@ -159,7 +161,8 @@ void QueryWalks(const std::shared_ptr<const Graph>& graph, const Csr& csr, const
     reached.push_back(found.size());
   }
   std::sort(reached.begin(), reached.end());
-  Compare(absl::StrFormat("%s, query::WalkHops of %d hops (%d nodes p50)", name, kHops, reached[reached.size() / 2]),
+  Compare(absl::StrFormat("%s, query::WalkHops of %d hops (%d nodes p50)", name, kHops,
+                          reached[reached.size() / 2]),
           std::move(ours), std::move(bound), "CSR", "budget, names, records of each step", report);
 }
 
@@ -173,9 +176,11 @@ void WalksOf(Degrees degrees, uint32_t nodes, uint64_t edges, Report* report) {
   const std::shared_ptr<const Graph> graph = MakeGraph(csr, EdgeTypeId(1));
   const double build = watch.seconds();
   const double held = static_cast<double>(ResidentBytes() - before);
-  report->Note(absl::StrFormat("%s: %d nodes, %d edges, graph built in %.1f s", name, nodes, csr.other.size(), build));
-  report->Add({"walk", name + ", memory per million edges, both ways", held / million / 1048576, "MiB",
-               Better::kLower, "CSR both ways", 2 * (4 + 4.0 * nodes / static_cast<double>(csr.other.size())) / 1.048576,
+  report->Note(absl::StrFormat("%s: %d nodes, %d edges, graph built in %.1f s", name, nodes,
+                               csr.other.size(), build));
+  report->Add({"walk", name + ", memory per million edges, both ways", held / million / 1048576,
+               "MiB", Better::kLower, "CSR both ways",
+               2 * (4 + 4.0 * nodes / static_cast<double>(csr.other.size())) / 1.048576,
                "16 bytes an edge and way, and what each node needs"});
   std::vector<uint32_t> origins;
   for (int i = 0; i < 2000; ++i) origins.push_back(static_cast<uint32_t>(random.Below(nodes)));
@@ -189,8 +194,8 @@ void WalksOf(Degrees degrees, uint32_t nodes, uint64_t edges, Report* report) {
     std::vector<double> ours = Times(some, touch, graph_walk);
     Times(some, touch, csr_walk);
     std::vector<double> bound = Times(some, touch, csr_walk);
-    Compare(absl::StrCat(name, ", ", touch, " nodes touched"), std::move(ours), std::move(bound), "CSR",
-            "cache misses: page, node, edges", report);
+    Compare(absl::StrCat(name, ", ", touch, " nodes touched"), std::move(ours), std::move(bound),
+            "CSR", "cache misses: page, node, edges", report);
   }
   QueryWalks(graph, csr, name, origins, report);
 }

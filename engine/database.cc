@@ -36,11 +36,16 @@ storage::StoreOptions StoreOptionsFrom(const DatabaseOptions& o) {
 
 const char* StateName(storage::BucketState s) {
   switch (s) {
-    case storage::BucketState::kPreCreated: return "pre-created";
-    case storage::BucketState::kOpen: return "open";
-    case storage::BucketState::kSealed: return "sealed";
-    case storage::BucketState::kExpiring: return "expiring";
-    case storage::BucketState::kDropped: return "dropped";
+    case storage::BucketState::kPreCreated:
+      return "pre-created";
+    case storage::BucketState::kOpen:
+      return "open";
+    case storage::BucketState::kSealed:
+      return "sealed";
+    case storage::BucketState::kExpiring:
+      return "expiring";
+    case storage::BucketState::kDropped:
+      return "dropped";
   }
   return "unknown";
 }
@@ -48,7 +53,8 @@ const char* StateName(storage::BucketState s) {
 constexpr absl::Duration kWaitForMore = absl::Microseconds(200);
 // Parsed once per process: they never change.
 const absl::StatusOr<std::shared_ptr<const RuleBook>>& BuiltInRules() {
-  static const auto* const rules = new absl::StatusOr<std::shared_ptr<const RuleBook>>(RuleBook::Load());
+  static const auto* const rules =
+      new absl::StatusOr<std::shared_ptr<const RuleBook>>(RuleBook::Load());
   return *rules;
 }
 
@@ -61,7 +67,8 @@ class DatabaseImpl : public Database {
       : options_(std::move(options)),
         rules_(std::move(rules)),
         store_(std::move(store)),
-        identity_(std::make_shared<Identity>(*rules_, options_.default_tenant, options_.default_cluster)),
+        identity_(
+            std::make_shared<Identity>(*rules_, options_.default_tenant, options_.default_cluster)),
         writer_(store_.get(), rules_.get(), identity_.get(), options_) {}
 
   absl::Status Init() {
@@ -73,7 +80,8 @@ class DatabaseImpl : public Database {
   }
 
   absl::StatusOr<ApplyResult> Apply(Batch batch) override {
-    if (options_.read_only) return absl::FailedPreconditionError("the database is open for reading only");
+    if (options_.read_only)
+      return absl::FailedPreconditionError("the database is open for reading only");
     Request request{std::move(batch), {}, absl::OkStatus(), false};
     if (WaitForTurn(&request)) {
       absl::MutexLock write(&write_mutex_);
@@ -128,7 +136,8 @@ class DatabaseImpl : public Database {
       absl::ReaderMutexLock lock(&published_mutex_);
       p = published_;
     }
-    for (const ScopeInfo& scope : identity_->scopes()) s.scopes.push_back({scope.id, scope.tenant, scope.cluster});
+    for (const ScopeInfo& scope : identity_->scopes())
+      s.scopes.push_back({scope.id, scope.tenant, scope.cluster});
     for (uint32_t i = 1; i < p.graph->end_id(); ++i) {
       const Node* node = p.graph->Find(ResourceId(i));
       if (node == nullptr || node->name == nullptr) continue;
@@ -147,7 +156,8 @@ class DatabaseImpl : public Database {
     s.candidates_scored = p.work.candidates_scored;
     s.rows_written = p.work.rows_written;
     s.bytes_written = p.work.bytes_written;
-    for (const storage::BucketInfo& b : store_->Buckets()) s.buckets.push_back({b.start, b.end, StateName(b.state), b.bytes});
+    for (const storage::BucketInfo& b : store_->Buckets())
+      s.buckets.push_back({b.start, b.end, StateName(b.state), b.bytes});
     s.disk_bytes = store_->DiskBytes();
     s.data_clock = p.clock;
     s.oldest = p.oldest;
@@ -171,8 +181,8 @@ class DatabaseImpl : public Database {
     bool done;
   };
 
-  // Many callers, one synced commit: whoever comes while nobody serves will serve all that wait, and the
-  // rest sleep until they are served. True: it is the caller's turn.
+  // Many callers, one synced commit: whoever comes while nobody serves will serve all that wait,
+  // and the rest sleep until they are served. True: it is the caller's turn.
   bool WaitForTurn(Request* request) {
     absl::MutexLock lock(&queue_mutex_);
     queue_.push_back(request);
@@ -182,7 +192,8 @@ class DatabaseImpl : public Database {
     queue_mutex_.Await(absl::Condition(&woken));
     if (request->done) return false;
     serving_ = true;
-    // Those whom the last commit has served are about to come again: a commit costs more than this wait.
+    // Those whom the last commit has served are about to come again: a commit costs more than this
+    // wait.
     auto all_here = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_) {
       return queue_.size() >= last_served_;
     };
@@ -208,8 +219,8 @@ class DatabaseImpl : public Database {
       serving_ = false;
     }
     if (!sequence.ok()) return;
-    // A bucket that is due is cheap to ask about and must not wait for a caller who thinks of it. Its
-    // failure is the next commit's, too, and told there.
+    // A bucket that is due is cheap to ask about and must not wait for a caller who thinks of it.
+    // Its failure is the next commit's, too, and told there.
     if (++applies_ % 64 == 0) MaintainLocked().IgnoreError();
   }
 
@@ -256,16 +267,17 @@ class DatabaseImpl : public Database {
     mac_key_ = {absl::BytesToHexString(secret.substr(0, 4)), secret};
     auto session = store_->BeginWrite({});
     if (!session.ok()) return session.status();
-    (*session)->Put(ScopeId(0), storage::Table::kSystem, kMacKeyRow, absl::StrCat(mac_key_.first, ":", secret));
+    (*session)->Put(ScopeId(0), storage::Table::kSystem, kMacKeyRow,
+                    absl::StrCat(mac_key_.first, ":", secret));
     return (*session)->Commit().status();
   }
 
   // Constant after construction.
   const DatabaseOptions options_;
   const std::shared_ptr<const RuleBook> rules_;
-  const std::unique_ptr<storage::Store> store_;      // its own synchronisation
-  const std::shared_ptr<Identity> identity_;         // its own synchronisation
-  std::pair<std::string, std::string> mac_key_;      // constant after Init
+  const std::unique_ptr<storage::Store> store_;  // its own synchronisation
+  const std::shared_ptr<Identity> identity_;     // its own synchronisation
+  std::pair<std::string, std::string> mac_key_;  // constant after Init
 
   mutable absl::Mutex write_mutex_;
   Writer writer_ ABSL_GUARDED_BY(write_mutex_);
@@ -282,14 +294,16 @@ class DatabaseImpl : public Database {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path, const DatabaseOptions& options) {
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path,
+                                                         const DatabaseOptions& options) {
   DatabaseOptions o = options;
   if (!o.now) o.now = SystemNow;
   auto rules = o.rules_dir.empty() ? BuiltInRules() : RuleBook::Load(o.rules_dir);
   if (!rules.ok()) return rules.status();
   auto store = storage::Store::Open(path, StoreOptionsFrom(o));
   if (!store.ok()) return store.status();
-  auto database = std::make_unique<DatabaseImpl>(std::move(o), *std::move(rules), *std::move(store));
+  auto database =
+      std::make_unique<DatabaseImpl>(std::move(o), *std::move(rules), *std::move(store));
   if (auto status = database->Init(); !status.ok()) return status;
   return database;
 }

@@ -19,30 +19,31 @@ struct DatabaseOptions {
   bool read_only = false;
   bool create_if_missing = true;
   Duration retention = std::chrono::hours(24 * 7);
-  uint64_t max_bytes = 0;                     // retention by size; 0 is off
+  uint64_t max_bytes = 0;  // retention by size; 0 is off
   uint64_t block_cache_bytes = 64ull << 20;
   uint64_t write_buffer_bytes = 64ull << 20;
   bool sync = true;
-  std::string rules_dir;                      // overrides of the built-in tables, by file name
-  std::string default_tenant;                 // records that name none belong to these; "" leaves it
-  std::string default_cluster;                // to the first name that comes
-  Duration future_tolerance = std::chrono::minutes(10);  // later than the wall clock by more: refused
-  std::function<Timestamp()> now;             // the wall clock; empty: the system's
+  std::string rules_dir;        // overrides of the built-in tables, by file name
+  std::string default_tenant;   // records that name none belong to these; "" leaves it
+  std::string default_cluster;  // to the first name that comes
+  Duration future_tolerance =
+      std::chrono::minutes(10);    // later than the wall clock by more: refused
+  std::function<Timestamp()> now;  // the wall clock; empty: the system's
   std::map<std::string, std::string> rocksdb_options;
 };
 
 struct ApplyResult {
-  int64_t applied = 0;     // mutations that said something new
-  int64_t unchanged = 0;   // that confirmed what was known
-  int64_t refused = 0;     // older than retention, or dated in the future; the latter are dead letters
+  int64_t applied = 0;    // mutations that said something new
+  int64_t unchanged = 0;  // that confirmed what was known
+  int64_t refused = 0;  // older than retention, or dated in the future; the latter are dead letters
   int64_t dead_letters = 0;
   std::vector<std::string> problems;  // why, for the first few refused
-  uint64_t sequence = 0;   // the commit that holds it
+  uint64_t sequence = 0;              // the commit that holds it
 };
 
 struct BucketStats {
   Timestamp start, end;
-  std::string state;       // pre-created, open, sealed, expiring
+  std::string state;  // pre-created, open, sealed, expiring
   uint64_t bytes = 0;
 };
 
@@ -52,12 +53,12 @@ struct DatabaseStats {
   int64_t resources_deleted = 0;  // slots whose last life has ended
   int64_t stubs = 0;              // slots that are only referred to
   int64_t edges_open = 0;
-  int64_t episodes = 0;           // bursts stored, normal ones included
-  int64_t links = 0;              // POTENTIAL_CAUSE edges stored
+  int64_t episodes = 0;  // bursts stored, normal ones included
+  int64_t links = 0;     // POTENTIAL_CAUSE edges stored
   int64_t dead_letters = 0;
   // Since this process opened the database.
-  int64_t failures = 0;           // new or changed failure bursts
-  int64_t effects_linked = 0;     // failure bursts whose causes were looked for, again ones included
+  int64_t failures = 0;        // new or changed failure bursts
+  int64_t effects_linked = 0;  // failure bursts whose causes were looked for, again ones included
   int64_t candidates_scored = 0;  // bursts weighed as causes in doing so
   uint64_t rows_written = 0;      // puts and deletes of all commits
   uint64_t bytes_written = 0;     // of their keys and values
@@ -75,16 +76,17 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Unavailable: another process owns the directory (the message says what to do). FailedPrecondition:
-  // a newer format or foreign data. InvalidArgument: a rule table of `rules_dir` is wrong.
+  // Unavailable: another process owns the directory (the message says what to do).
+  // FailedPrecondition: a newer format or foreign data. InvalidArgument: a rule table of
+  // `rules_dir` is wrong.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
                                                         const DatabaseOptions& options);
 
   // Folds a batch into the facts with one durable commit, positions included, and derives links and
-  // incidents of what it touched. Thread-safe; returns when durable. A batch that only confirms what is
-  // known writes nothing (its confirmation becomes durable within 10 minutes of data time).
-  // Refused mutations are no error: the result counts them. An error means that nothing was applied and
-  // that the database has turned read-only.
+  // incidents of what it touched. Thread-safe; returns when durable. A batch that only confirms
+  // what is known writes nothing (its confirmation becomes durable within 10 minutes of data time).
+  // Refused mutations are no error: the result counts them. An error means that nothing was applied
+  // and that the database has turned read-only.
   [[nodiscard]] virtual absl::StatusOr<ApplyResult> Apply(Batch batch) = 0;
 
   // Derives what earlier batches left dirty and writes pending confirmations.
@@ -93,8 +95,8 @@ class Database {
   // Rolls, seals and drops buckets as the data clock demands.
   [[nodiscard]] virtual absl::Status Maintain() = 0;
 
-  // A consistent, synced copy of everything acknowledged so far, confirmations included, in `dir`; Open
-  // takes it like any database. AlreadyExists when there is something at `dir`.
+  // A consistent, synced copy of everything acknowledged so far, confirmations included, in `dir`;
+  // Open takes it like any database. AlreadyExists when there is something at `dir`.
   [[nodiscard]] virtual absl::Status Checkpoint(const std::string& dir) = 0;
 
   // What is known now, asked as of `as_of` (kForever: the data clock).
@@ -105,13 +107,14 @@ class Database {
   // The key under which decoders hash what must not be stored, as (key id, 32 bytes).
   virtual std::pair<std::string, std::string> MacKey() const = 0;
   // Where a source was read up to; nullopt: never.
-  virtual std::optional<SourcePosition> Position(const std::string& source, int partition) const = 0;
+  virtual std::optional<SourcePosition> Position(const std::string& source,
+                                                 int partition) const = 0;
   virtual absl::StatusOr<DatabaseStats> Stats() const = 0;
   // OK while it can write.
   virtual absl::Status Health() const = 0;
 
-  // Every fact in canonical text, without internal ids: equal for equal facts, whatever the order they
-  // came in. For tests and verification.
+  // Every fact in canonical text, without internal ids: equal for equal facts, whatever the order
+  // they came in. For tests and verification.
   virtual absl::StatusOr<std::string> CanonicalDump() const = 0;
 
  protected:

@@ -86,7 +86,8 @@ void EpisodeRecord::Merge(const EpisodeRecord& o) {
     resource = o.resource;
   }
   for (const std::string& id : o.other_ids) {
-    if (std::find(other_ids.begin(), other_ids.end(), id) == other_ids.end()) other_ids.push_back(id);
+    if (std::find(other_ids.begin(), other_ids.end(), id) == other_ids.end())
+      other_ids.push_back(id);
   }
   std::sort(other_ids.begin(), other_ids.end());
   if (uid.empty()) uid = o.uid;

@@ -9,12 +9,12 @@
 
 namespace kg {
 
-// Deliveries of a series within one slot of time. Merging two is union and maximum, so any order and
-// any repetition gives the same.
+// Deliveries of a series within one slot of time. Merging two is union and maximum, so any order
+// and any repetition gives the same.
 struct SeriesPoint {
-  Timestamp slot;             // start, a multiple of the series' width
-  uint64_t seen = 0;          // one bit per delivery hash
-  int64_t source_count = 0;   // the largest count the source gave
+  Timestamp slot;            // start, a multiple of the series' width
+  uint64_t seen = 0;         // one bit per delivery hash
+  int64_t source_count = 0;  // the largest count the source gave
 
   bool operator==(const SeriesPoint&) const = default;
 };
@@ -29,7 +29,7 @@ struct EpisodeRecord {
   Severity severity = Severity::kInfo;
   Timestamp earliest;
   Timestamp onset;
-  Timestamp end;               // kForever while it holds
+  Timestamp end;  // kForever while it holds
   std::string event_id;
   std::string etype;
   std::string reason;
@@ -41,10 +41,10 @@ struct EpisodeRecord {
   std::string named_severity;
   std::vector<std::string> other_ids;
   int width_minutes = 1;
-  std::vector<SeriesPoint> points;      // at most kMaxPoints, by slot
+  std::vector<SeriesPoint> points;  // at most kMaxPoints, by slot
   std::vector<std::string> paths;
   TimeSource time_source = TimeSource::kSource;
-  ResourceId blamed;           // the object its message names as missing, exhausted or refusing
+  ResourceId blamed;  // the object its message names as missing, exhausted or refusing
   std::string uid;
   std::vector<Interval> runs;  // an alert's firings
 
@@ -52,7 +52,8 @@ struct EpisodeRecord {
 
   EpisodeHash hash() const { return storage::keys::HashEventId(event_id); }
   EpisodeKey key() const { return {onset, hash()}; }
-  // The larger of the source's own count and the distinct deliveries seen; `*at_least` when saturated.
+  // The larger of the source's own count and the distinct deliveries seen; `*at_least` when
+  // saturated.
   int64_t Occurrences(bool* at_least = nullptr) const;
   // Adds one delivery at `t`.
   void AddPoint(Timestamp t, uint64_t delivery_hash, int64_t source_count);

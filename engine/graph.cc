@@ -25,7 +25,8 @@ Node& GraphBuilder::Mutable(ResourceId id) {
   // The builder alone holds what it owns, so writing through the const pointers is safe.
   auto& nodes = const_cast<Graph::Page&>(*graph_.pages_[page]);
   if (!own_node_[page][slot]) {
-    nodes[slot] = nodes[slot] == nullptr ? std::make_shared<Node>() : std::make_shared<Node>(*nodes[slot]);
+    nodes[slot] =
+        nodes[slot] == nullptr ? std::make_shared<Node>() : std::make_shared<Node>(*nodes[slot]);
     own_node_[page][slot] = true;
   }
   return const_cast<Node&>(*nodes[slot]);

@@ -29,9 +29,9 @@ struct SlotName {
 
 // One life of a slot: from creation (or first sighting) to deletion or replacement.
 struct Incarnation {
-  std::string uid;      // empty: nobody named one
+  std::string uid;  // empty: nobody named one
   Interval alive;
-  bool sighted = false; // the start is the first sighting, not a creation time
+  bool sighted = false;  // the start is the first sighting, not a creation time
 
   bool operator==(const Incarnation&) const = default;
 };
@@ -68,7 +68,8 @@ struct ClosedEdgeLess {
 };
 
 // POTENTIAL_CAUSE: a cause of the burst that holds it. confidence = 0.3 temporal + 0.3 distance +
-// 0.4 domain. `path` leads from the cause's slot to the effect's; types[i] joins path[i], path[i+1].
+// 0.4 domain. `path` leads from the cause's slot to the effect's; types[i] joins path[i],
+// path[i+1].
 struct CauseLink {
   EpisodeKey cause;
   ResourceId cause_resource;
@@ -89,16 +90,16 @@ struct CauseLink {
 // A maximal run of occurrences of one episode, or of the time it held. What an answer prints beyond
 // this is read from the E row.
 struct Burst {
-  EpisodeKey key;             // (onset latest, hash of the event id)
+  EpisodeKey key;  // (onset latest, hash of the event id)
   ResourceId resource;
   ClassId cls;
   std::vector<ClassId> more_classes;  // of a change that was several at once
   Category category = Category::kInfo;
   Severity severity = Severity::kInfo;
   Timestamp earliest;
-  Timestamp end;              // kForever while it holds
+  Timestamp end;  // kForever while it holds
   UidTag uid;
-  ResourceId blamed;          // the object its message names as missing, exhausted or refusing
+  ResourceId blamed;              // the object its message names as missing, exhausted or refusing
   std::vector<CauseLink> causes;  // best first, at most 5
 
   bool open() const { return end == kForever; }
@@ -147,7 +148,8 @@ class Graph {
     bool go_on = true;
     (out ? node->out : node->in).ForEach([&](const OpenEdge& e) {
       if (e.from > at) return true;
-      return go_on = fn(ResourceId(e.other), EdgeTypeId(e.type), e.flags, Interval{e.from, kForever});
+      return go_on =
+                 fn(ResourceId(e.other), EdgeTypeId(e.type), e.flags, Interval{e.from, kForever});
     });
     if (!go_on) return;
     (out ? node->out_closed : node->in_closed).ForEach([&](const ClosedEdge& e) {

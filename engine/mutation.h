@@ -7,8 +7,8 @@
 
 #include "storage/types.h"
 
-// What the database is told. A decoder turns bytes into these; Database::Apply folds them into facts.
-// Nothing here holds a secret: decoders redact before they build one.
+// What the database is told. A decoder turns bytes into these; Database::Apply folds them into
+// facts. Nothing here holds a secret: decoders redact before they build one.
 
 namespace kg {
 
@@ -21,8 +21,8 @@ struct ScopeName {
 
 // A reference as its source spelled it. kind is in any case ("pod", "Pod"); group is the API group
 // without version ("apps", "" is core). Where a source names no group, group_known is false and the
-// engine infers it from the kind. A uid equal to the name is no uid. Cluster-scoped kinds may carry a
-// namespace by mistake ("default"); the engine drops it.
+// engine infers it from the kind. A uid equal to the name is no uid. Cluster-scoped kinds may carry
+// a namespace by mistake ("default"); the engine drops it.
 struct ObjectRef {
   std::string group;
   bool group_known = false;
@@ -44,8 +44,8 @@ enum class FieldKind : uint8_t {
 // One leaf of an object and where it stood. Paths read `spec.containers[app].env[DB_HOST].value`:
 // members by dot, or in brackets when the name holds anything but letters, digits, '-' and '_'
 // (`metadata.labels[app.kubernetes.io/name]`); elements of a list of objects by the first of name,
-// type, key, ip, targetRef.name, containerPort, port that all have and that tells them apart, else by
-// position (`[0]`).
+// type, key, ip, targetRef.name, containerPort, port that all have and that tells them apart, else
+// by position (`[0]`).
 struct Field {
   std::string path;
   std::string value;
@@ -55,11 +55,11 @@ struct Field {
 
 // Where a time came from, best first (it decides nothing but is shown).
 enum class TimeSource : uint8_t {
-  kSource = 0,       // the record names it
-  kMetadata = 1,     // derived from the object's own newest timestamp
-  kInputSet = 2,     // the largest timestamp of the input set
-  kGiven = 3,        // --at
-  kEnvelope = 4,     // Kafka record time
+  kSource = 0,    // the record names it
+  kMetadata = 1,  // derived from the object's own newest timestamp
+  kInputSet = 2,  // the largest timestamp of the input set
+  kGiven = 3,     // --at
+  kEnvelope = 4,  // Kafka record time
   kWallClock = 5,
 };
 
@@ -84,27 +84,27 @@ struct ObjectRecord {
   ObjectRef ref;
   Presence presence = Presence::kPresent;
   ObjectShape shape = ObjectShape::kFull;
-  Timestamp at;                      // when this state was seen to hold
+  Timestamp at;  // when this state was seen to hold
   TimeSource at_source = TimeSource::kSource;
-  std::optional<Timestamp> created;  // metadata.creationTimestamp
-  std::optional<Timestamp> deleting; // metadata.deletionTimestamp
-  int64_t generation = 0;            // metadata.generation, 0 where absent
-  std::vector<Field> fields;         // by path, ascending; without what `created` … `managed` hold,
-                                     // resourceVersion, uid, selfLink, managedFields and heartbeats
-  std::vector<ManagedStamp> managed; // newest last
+  std::optional<Timestamp> created;   // metadata.creationTimestamp
+  std::optional<Timestamp> deleting;  // metadata.deletionTimestamp
+  int64_t generation = 0;             // metadata.generation, 0 where absent
+  std::vector<Field> fields;  // by path, ascending; without what `created` … `managed` hold,
+                              // resourceVersion, uid, selfLink, managedFields and heartbeats
+  std::vector<ManagedStamp> managed;  // newest last
 };
 
-// Somebody says that an edge is there, or is gone (the predecessor's topology topic, declared CALLS).
-// Edges that follow from an object are derived from it and never sent.
+// Somebody says that an edge is there, or is gone (the predecessor's topology topic, declared
+// CALLS). Edges that follow from an object are derived from it and never sent.
 struct EdgeRecord {
   ScopeName scope;
-  std::string type;     // RUNS_ON, …; empty on a deletion that names only the ends
+  std::string type;  // RUNS_ON, …; empty on a deletion that names only the ends
   ObjectRef from;
   ObjectRef to;
   Presence presence = Presence::kPresent;
   Timestamp at;
   TimeSource at_source = TimeSource::kSource;
-  std::string asserter; // "topology", "declared"
+  std::string asserter;  // "topology", "declared"
 };
 
 // A Kubernetes event or one that looks like it. Deliveries of one event_id are one episode.
@@ -114,47 +114,47 @@ struct EventRecord {
   std::vector<std::string> other_ids;  // ids by which users may ask for it as well
   std::string etype = "k8s.event";
   ObjectRef subject;
-  std::string container;     // from fieldPath spec.containers{x} / spec.initContainers{x}
+  std::string container;  // from fieldPath spec.containers{x} / spec.initContainers{x}
   std::optional<ObjectRef> related;
   std::string reason;
-  std::string message;       // redacted; without "(combined from similar events): "
-  std::string severity;      // as sent, upper case; empty: the engine derives it from the class
-  std::string type;          // Normal, Warning, or empty
-  std::string emitter;       // component that reported it
+  std::string message;   // redacted; without "(combined from similar events): "
+  std::string severity;  // as sent, upper case; empty: the engine derives it from the class
+  std::string type;      // Normal, Warning, or empty
+  std::string emitter;   // component that reported it
   Timestamp first;
-  Timestamp last;            // >= first
-  int64_t count = 1;         // the source's own count, >= 1
+  Timestamp last;     // >= first
+  int64_t count = 1;  // the source's own count, >= 1
   TimeSource at_source = TimeSource::kSource;
 };
 
 // One alert of Alertmanager or Prometheus, in one of its deliveries.
 struct AlertRecord {
   ScopeName scope;
-  std::string fingerprint;   // 16 hex digits; computed from the labels where the source gives none
-  std::string name;          // alertname
-  std::vector<Field> labels;       // path = label name
+  std::string fingerprint;    // 16 hex digits; computed from the labels where the source gives none
+  std::string name;           // alertname
+  std::vector<Field> labels;  // path = label name
   std::vector<Field> annotations;  // redacted
-  ObjectRef subject;         // by the label map of the ecosystem's convention; kind empty: none found
-  std::string severity;      // upper case
-  std::string message;       // summary, else description
+  ObjectRef subject;     // by the label map of the ecosystem's convention; kind empty: none found
+  std::string severity;  // upper case
+  std::string message;   // summary, else description
   bool firing = true;
   Timestamp starts_at;
-  std::optional<Timestamp> ends_at;   // of a resolved alert
-  std::optional<Timestamp> active_at; // true onset, where known
-  Timestamp at;              // when this delivery was made
+  std::optional<Timestamp> ends_at;    // of a resolved alert
+  std::optional<Timestamp> active_at;  // true onset, where known
+  Timestamp at;                        // when this delivery was made
   TimeSource at_source = TimeSource::kSource;
 };
 
 // One line of a container's log that passed the high-signal filter.
 struct LogRecord {
   ScopeName scope;
-  std::string event_id;      // may be empty
-  ObjectRef subject;         // a pod
+  std::string event_id;  // may be empty
+  ObjectRef subject;     // a pod
   std::string container;
   Timestamp at;
   TimeSource at_source = TimeSource::kSource;
-  std::string severity;      // upper case, as inferred
-  std::string line;          // redacted, at most 4 KiB
+  std::string severity;  // upper case, as inferred
+  std::string line;      // redacted, at most 4 KiB
 };
 
 // "What is here is all there is": of these kinds, in these namespaces (empty: all), at that time,
@@ -164,7 +164,7 @@ struct CompletenessRecord {
   Timestamp at;
   TimeSource at_source = TimeSource::kSource;
   std::vector<std::string> namespaces;
-  std::vector<ObjectRef> kinds;        // group and kind only
+  std::vector<ObjectRef> kinds;  // group and kind only
   std::vector<ObjectRef> present;
 };
 
@@ -187,7 +187,7 @@ struct DeadLetter {
   std::string source;    // e.g. "file:events.json" or "http"
   std::string position;  // e.g. "line 12", "document 3, byte 4711"
   uint64_t size_bytes = 0;
-  std::string reason;    // names the field, the position and the fix
+  std::string reason;  // names the field, the position and the fix
   std::string excerpt;
   Timestamp at;
 };

@@ -23,7 +23,9 @@ absl::StatusOr<typename Table::NativeTableType> Unpack(absl::string_view row) {
   return object;
 }
 
-int64_t Us(Timestamp t) { return ToMicros(t); }
+int64_t Us(Timestamp t) {
+  return ToMicros(t);
+}
 
 fb::RevisionT ToTable(const RevisionRow& row) {
   fb::RevisionT r;
@@ -68,7 +70,8 @@ RevisionRow FromTable(const fb::RevisionT& r) {
 
 std::vector<Interval> Pairs(const std::vector<int64_t>& flat) {
   std::vector<Interval> out;
-  for (size_t i = 0; i + 1 < flat.size(); i += 2) out.push_back({FromMicros(flat[i]), FromMicros(flat[i + 1])});
+  for (size_t i = 0; i + 1 < flat.size(); i += 2)
+    out.push_back({FromMicros(flat[i]), FromMicros(flat[i + 1])});
   return out;
 }
 
@@ -136,13 +139,15 @@ absl::StatusOr<EpisodeRecord> DecodeEpisode(ScopeId scope, absl::string_view row
   e.time_source = static_cast<TimeSource>(t->time_source);
   e.blamed = ResourceId(t->related);
   e.uid = std::move(t->uid);
-  for (const fb::BurstSpan& r : t->runs) e.runs.push_back({FromMicros(r.onset()), FromMicros(r.end())});
+  for (const fb::BurstSpan& r : t->runs)
+    e.runs.push_back({FromMicros(r.onset()), FromMicros(r.end())});
   return e;
 }
 
 std::string EncodeSubjectRow(const EpisodeRecord& e) {
-  const fb::SubjectRow row(Us(e.earliest), Us(e.end), storage::keys::TagOfUid(e.uid).value, e.cls.value,
-                           static_cast<uint8_t>(e.category), static_cast<uint8_t>(e.severity));
+  const fb::SubjectRow row(Us(e.earliest), Us(e.end), storage::keys::TagOfUid(e.uid).value,
+                           e.cls.value, static_cast<uint8_t>(e.category),
+                           static_cast<uint8_t>(e.severity));
   return std::string(reinterpret_cast<const char*>(&row), sizeof(row));
 }
 
@@ -158,7 +163,8 @@ absl::StatusOr<EventIdRow> DecodeEventId(absl::string_view row) {
   auto t = Unpack<fb::EventIdRow>(row);
   if (!t.ok()) return t.status();
   EventIdRow out{ResourceId(t->scope_resource), EpisodeHash(t->hash), {}};
-  for (const fb::BurstSpan& b : t->bursts) out.bursts.push_back({FromMicros(b.onset()), FromMicros(b.end())});
+  for (const fb::BurstSpan& b : t->bursts)
+    out.bursts.push_back({FromMicros(b.onset()), FromMicros(b.end())});
   return out;
 }
 
@@ -208,7 +214,9 @@ absl::StatusOr<std::vector<CauseLink>> DecodeCauses(absl::string_view row) {
   return out;
 }
 
-std::string EncodeRevision(const RevisionRow& row) { return Pack<fb::Revision>(ToTable(row)); }
+std::string EncodeRevision(const RevisionRow& row) {
+  return Pack<fb::Revision>(ToTable(row));
+}
 
 absl::StatusOr<RevisionRow> DecodeRevision(absl::string_view row) {
   auto t = Unpack<fb::Revision>(row);
@@ -262,14 +270,16 @@ absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row) {
   ResourceRow out;
   out.name = {ScopeId(t->scope), t->group, t->kind, t->namespace_, t->name};
   for (const auto& i : t->incarnations) {
-    out.lives[i->uid] = {FromMicros(i->created), FromMicros(i->first_seen), FromMicros(i->last_seen),
-                         FromMicros(i->deleted), FromMicros(i->deleting), FromMicros(i->unlisted)};
+    out.lives[i->uid] = {FromMicros(i->created),   FromMicros(i->first_seen),
+                         FromMicros(i->last_seen), FromMicros(i->deleted),
+                         FromMicros(i->deleting),  FromMicros(i->unlisted)};
   }
   for (int64_t d : t->deletions) out.deletions.push_back(FromMicros(d));
   out.named_first = FromMicros(t->named_first);
   out.named_last = FromMicros(t->named_last);
   for (const auto& r : t->newest) out.newest.push_back(FromTable(*r));
-  for (const auto& m : t->mentions) out.mentions[{ResourceId(m->service), m->uid}] = FromMicros(m->at);
+  for (const auto& m : t->mentions)
+    out.mentions[{ResourceId(m->service), m->uid}] = FromMicros(m->at);
   return out;
 }
 

@@ -7,7 +7,8 @@
 #include "engine/episode.h"
 #include "engine/internal/slot.h"
 
-// Rows to values and back. Each decoder verifies the bytes first: damage is DataLoss, never a crash.
+// Rows to values and back. Each decoder verifies the bytes first: damage is DataLoss, never a
+// crash.
 
 namespace kg::records {
 
@@ -64,7 +65,7 @@ absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row);
 struct HangingRow {
   bool listing = false;
   storage::keys::EdgeKey edge;
-  SlotName what;          // of a listing; without a name
+  SlotName what;  // of a listing; without a name
 };
 std::string EncodeEdgeDeletion(const storage::keys::EdgeKey& edge);
 std::string EncodeListing(const SlotName& what);

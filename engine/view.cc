@@ -37,7 +37,8 @@ std::optional<ResourceId> ViewImpl::Find(ScopeId scope, const ObjectRef& ref) co
   return id;
 }
 
-std::vector<ResourceId> ViewImpl::List(ScopeId scope, const std::string& ns, const std::string& kind) const {
+std::vector<ResourceId> ViewImpl::List(ScopeId scope, const std::string& ns,
+                                       const std::string& kind) const {
   std::vector<std::pair<std::shared_ptr<const SlotName>, ResourceId>> found;
   for (uint32_t i = 1; i < p_.graph->end_id(); ++i) {
     const Node* node = p_.graph->Find(ResourceId(i));
@@ -46,13 +47,15 @@ std::vector<ResourceId> ViewImpl::List(ScopeId scope, const std::string& ns, con
     if (!kind.empty() && !absl::EqualsIgnoreCase(node->name->kind, kind)) continue;
     found.emplace_back(node->name, ResourceId(i));
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return *a.first < *b.first; });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return *a.first < *b.first; });
   std::vector<ResourceId> out;
   for (const auto& [name, id] : found) out.push_back(id);
   return out;
 }
 
-absl::StatusOr<std::optional<EpisodeRecord>> ViewImpl::Episode(ScopeId scope, EpisodeKey key) const {
+absl::StatusOr<std::optional<EpisodeRecord>> ViewImpl::Episode(ScopeId scope,
+                                                               EpisodeKey key) const {
   const std::string k = storage::keys::Episode(key);
   auto row = p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("E", k));
   if (!row.ok()) return row.status();
@@ -67,14 +70,16 @@ absl::StatusOr<std::optional<EpisodeRecord>> ViewImpl::Episode(ScopeId scope, Ep
   if (!row->has_value()) return std::optional<EpisodeRecord>();
   auto rec = records::DecodeEpisode(scope, **row);
   if (!rec.ok()) return rec.status();
-  if (rec->end < p_.oldest) return std::optional<EpisodeRecord>();  // expired, though not dropped yet
+  if (rec->end < p_.oldest)
+    return std::optional<EpisodeRecord>();  // expired, though not dropped yet
   return std::optional<EpisodeRecord>(*std::move(rec));
 }
 
 absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
                                       const std::function<bool(const EpisodeRecord&)>& fn) const {
-  // Rows stand in the bucket of their end, by onset, so the first ones of a later bucket may have begun
-  // within `when`: the buckets are merged as they are read, and no more is read than is asked for.
+  // Rows stand in the bucket of their end, by onset, so the first ones of a later bucket may have
+  // begun within `when`: the buckets are merged as they are read, and no more is read than is asked
+  // for.
   struct Source {
     std::unique_ptr<storage::Cursor> rows;
     size_t skip;  // bytes of the key before the onset
@@ -115,23 +120,28 @@ absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
 absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Interval when,
                                         const std::function<bool(const EpisodeRecord&)>& fn) const {
   std::vector<EpisodeRecord> found;
-  auto take = [&](absl::string_view subject_key, absl::StatusOr<std::optional<std::string>> row) -> absl::Status {
+  auto take = [&](absl::string_view subject_key,
+                  absl::StatusOr<std::optional<std::string>> row) -> absl::Status {
     if (!row.ok()) return row.status();
     if (!row->has_value()) return absl::OkStatus();
     auto rec = records::DecodeEpisode(scope, **row);
     if (!rec.ok()) return rec.status();
-    if (rec->onset < when.to && rec->end >= when.from && rec->end >= p_.oldest) found.push_back(*std::move(rec));
+    if (rec->onset < when.to && rec->end >= when.from && rec->end >= p_.oldest)
+      found.push_back(*std::move(rec));
     return absl::OkStatus();
   };
   const std::string prefix = storage::keys::SubjectPrefix(resource);
-  for (auto c = p_.snapshot->Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix)); c->Valid(); c->Next()) {
+  for (auto c = p_.snapshot->Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix));
+       c->Valid(); c->Next()) {
     const std::string burst(c->key().substr(5));
-    auto status = take(c->key(), p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("E", burst)));
+    auto status =
+        take(c->key(), p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("E", burst)));
     if (!status.ok()) return status;
   }
   for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
     if (storage::BucketEnd(b) <= when.from) continue;
-    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix); c->Valid(); c->Next()) {
+    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix);
+         c->Valid(); c->Next()) {
       const auto key = storage::keys::ParseSubject(c->key());
       if (!key.has_value()) return absl::DataLossError("the key of a subject row is damaged");
       if (key->burst.onset >= when.to) break;
@@ -149,7 +159,8 @@ absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Inte
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<EpisodeKey>> ViewImpl::FindEvent(ScopeId scope, const std::string& event_id) const {
+absl::StatusOr<std::vector<EpisodeKey>> ViewImpl::FindEvent(ScopeId scope,
+                                                            const std::string& event_id) const {
   const std::string key = storage::keys::EventId(storage::keys::Hash128Of(event_id));
   auto row = p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("X", key));
   if (!row.ok()) return row.status();
@@ -166,7 +177,8 @@ absl::StatusOr<std::vector<EpisodeKey>> ViewImpl::FindEvent(ScopeId scope, const
   return out;
 }
 
-absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, ResourceId id, Interval when) const {
+absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, ResourceId id,
+                                                                Interval when) const {
   std::vector<RevisionRecord> out;
   auto add = [&](records::RevisionRow&& r, Timestamp valid_to) {
     RevisionRecord rec;
@@ -193,7 +205,8 @@ absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, R
   }
   for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
     if (storage::BucketEnd(b) <= when.from) continue;
-    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kRevision, storage::keys::RevisionPrefix(id));
+    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kRevision,
+                                    storage::keys::RevisionPrefix(id));
          c->Valid(); c->Next()) {
       const auto key = storage::keys::ParseRevision(c->key());
       auto r = records::DecodeRevision(c->value());
@@ -209,13 +222,15 @@ absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, R
 
 absl::StatusOr<std::vector<DeadLetter>> ViewImpl::DeadLetters(ScopeId scope, size_t limit) const {
   std::vector<DeadLetter> out;
-  for (auto c = p_.snapshot->Scan(scope, storage::Table::kSystem, "L"); c->Valid() && out.size() < limit; c->Next()) {
+  for (auto c = p_.snapshot->Scan(scope, storage::Table::kSystem, "L");
+       c->Valid() && out.size() < limit; c->Next()) {
     auto letter = records::DecodeDeadLetter(scope, c->value());
     if (!letter.ok()) return letter.status();
     out.push_back(*std::move(letter));
   }
   for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
-    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kDeadLetter, ""); c->Valid() && out.size() < limit; c->Next()) {
+    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kDeadLetter, "");
+         c->Valid() && out.size() < limit; c->Next()) {
       auto letter = records::DecodeDeadLetter(scope, c->value());
       if (!letter.ok()) return letter.status();
       out.push_back(*std::move(letter));

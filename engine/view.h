@@ -21,7 +21,8 @@ struct IncidentTree {
   EpisodeKey root;
   ResourceId root_resource;
   PersistentVector<std::pair<EpisodeKey, ResourceId>, std::less<>> members;
-  std::vector<uint64_t> aliases;  // ids it had before, or had of its own before it was merged; ascending
+  std::vector<uint64_t>
+      aliases;  // ids it had before, or had of its own before it was merged; ascending
 
   uint64_t id() const;  // hash of the root's key and scope
 };
@@ -46,7 +47,7 @@ struct ScopeDescription {
 // One state of a slot's object, as it was seen.
 struct RevisionRecord {
   std::string uid;
-  Interval valid;            // [first seen or created, next state or end of life)
+  Interval valid;  // [first seen or created, next state or end of life)
   Timestamp observed_from;
   Timestamp last_confirmed;
   int64_t generation = 0;
@@ -59,11 +60,11 @@ class View {
  public:
   virtual ~View() = default;
 
-  // The moment that questions are about. Bursts that began later are not there yet, ends after it are
-  // open, edges and objects are those valid then.
+  // The moment that questions are about. Bursts that began later are not there yet, ends after it
+  // are open, edges and objects are those valid then.
   virtual Timestamp as_of() const = 0;
   virtual Timestamp data_clock() const = 0;
-  virtual Timestamp oldest() const = 0;            // start of retention
+  virtual Timestamp oldest() const = 0;  // start of retention
   virtual const Graph& graph() const = 0;
   virtual const RuleBook& rules() const = 0;
   virtual const IncidentIndex& incidents() const = 0;
@@ -77,19 +78,22 @@ class View {
   // Never null for an id that the graph has.
   virtual std::shared_ptr<const SlotName> Name(ResourceId id) const = 0;
   virtual std::optional<ResourceId> Find(ScopeId scope, const ObjectRef& ref) const = 0;
-  // All slots of a scope in [namespace "" = any] of [kind "" = any], by name; cluster-wide objects have
-  // namespace "".
+  // All slots of a scope in [namespace "" = any] of [kind "" = any], by name; cluster-wide objects
+  // have namespace "".
   virtual std::vector<ResourceId> List(ScopeId scope, const std::string& ns,
                                        const std::string& kind) const = 0;
 
   // The whole record of a burst; nullopt when it has expired.
-  virtual absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId scope, EpisodeKey key) const = 0;
-  // All episodes (normal ones too) of a scope that overlap `when`, by onset, until fn returns false.
-  virtual absl::Status ForEachEpisode(ScopeId scope, Interval when,
-                                      const std::function<bool(const EpisodeRecord&)>& fn) const = 0;
+  virtual absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId scope,
+                                                               EpisodeKey key) const = 0;
+  // All episodes (normal ones too) of a scope that overlap `when`, by onset, until fn returns
+  // false.
+  virtual absl::Status ForEachEpisode(
+      ScopeId scope, Interval when, const std::function<bool(const EpisodeRecord&)>& fn) const = 0;
   // Those of one resource.
-  virtual absl::Status ForEachEpisodeOf(ScopeId scope, ResourceId resource, Interval when,
-                                        const std::function<bool(const EpisodeRecord&)>& fn) const = 0;
+  virtual absl::Status ForEachEpisodeOf(
+      ScopeId scope, ResourceId resource, Interval when,
+      const std::function<bool(const EpisodeRecord&)>& fn) const = 0;
   // Bursts of the event with this id, or with this other id; empty: unknown.
   virtual absl::StatusOr<std::vector<EpisodeKey>> FindEvent(ScopeId scope,
                                                             const std::string& event_id) const = 0;
@@ -97,7 +101,8 @@ class View {
   // States of an object that overlap `when`, by start.
   virtual absl::StatusOr<std::vector<RevisionRecord>> Revisions(ScopeId scope, ResourceId id,
                                                                 Interval when) const = 0;
-  virtual absl::StatusOr<std::vector<DeadLetter>> DeadLetters(ScopeId scope, size_t limit) const = 0;
+  virtual absl::StatusOr<std::vector<DeadLetter>> DeadLetters(ScopeId scope,
+                                                              size_t limit) const = 0;
 };
 
 // The burst `key` on `resource`; nullptr when the graph does not hold it.

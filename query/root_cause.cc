@@ -33,18 +33,25 @@ struct BurstAt {
 
 // What a chain ends in: a burst, or an object that a message blames.
 struct Root {
-  BurstPtr burst;                       // where the chain of links ends; of a finding, what blames
-  std::optional<ResourceId> blamed;     // set: a finding
-  std::vector<BurstPtr> explained;      // by key; without the root itself
-  std::vector<BurstPtr> asked;          // of those, what the question is about
+  BurstPtr burst;                    // where the chain of links ends; of a finding, what blames
+  std::optional<ResourceId> blamed;  // set: a finding
+  std::vector<BurstPtr> explained;   // by key; without the root itself
+  std::vector<BurstPtr> asked;       // of those, what the question is about
 };
 
-int Weight(Severity s) { return s == Severity::kFatal ? 4 : s == Severity::kError ? 3 : s == Severity::kWarning ? 1 : 0; }
+int Weight(Severity s) {
+  return s == Severity::kFatal ? 4 : s == Severity::kError ? 3 : s == Severity::kWarning ? 1 : 0;
+}
 
 class Analysis {
  public:
   Analysis(const View& view, const Question& question, BudgetMeter* meter)
-      : view_(view), graph_(view.graph()), rules_(view.rules()), say_(view), question_(question), meter_(meter) {}
+      : view_(view),
+        graph_(view.graph()),
+        rules_(view.rules()),
+        say_(view),
+        question_(question),
+        meter_(meter) {}
 
   void Scope(ScopeId scope) { scope_ = scope; }
 
@@ -102,7 +109,8 @@ class Analysis {
     AddCallersOf(slots);
   }
 
-  // What those who call an object suffer because of it: a Service that selects nothing fails nowhere else.
+  // What those who call an object suffer because of it: a Service that selects nothing fails
+  // nowhere else.
   void AddCallersOf(const std::set<ResourceId>& slots) {
     const EdgeTypeId calls = rules_.EdgeTypeByName("CALLS");
     const Interval window = question_.Window();
@@ -119,7 +127,9 @@ class Analysis {
         if (b->key.onset >= window.to) return false;
         if (b->end >= window.from && rules_.Class(b->cls).IsFailure()) {
           const std::vector<BurstPtr> chain = ChainOf({b->key, b->resource});
-          const bool leads_here = std::any_of(chain.begin(), chain.end(), [&](const BurstPtr& c) { return slots.count(c->resource) > 0; });
+          const bool leads_here = std::any_of(chain.begin(), chain.end(), [&](const BurstPtr& c) {
+            return slots.count(c->resource) > 0;
+          });
           if (leads_here) AddBurst(b);
         }
         return meter_->TakeEdges();
@@ -128,7 +138,8 @@ class Analysis {
   }
 
   void AddScope() {
-    const std::vector<ResourceId> slots = ResourcesOf(view_, scope_, question_, meter_->budget().nodes);
+    const std::vector<ResourceId> slots =
+        ResourcesOf(view_, scope_, question_, meter_->budget().nodes);
     for (ResourceId s : slots) {
       if (!meter_->TakeNodes()) break;
       AddFailuresOf(s);
@@ -152,7 +163,8 @@ class Analysis {
       if (chain.empty()) continue;
       const BurstPtr blamer = Blamer(chain);
       const BurstPtr& end = chain.back();
-      Root& root = blamer != nullptr ? roots[{EpisodeKey{}, blamer->blamed}] : roots[{end->key, end->resource}];
+      Root& root = blamer != nullptr ? roots[{EpisodeKey{}, blamer->blamed}]
+                                     : roots[{end->key, end->resource}];
       if (root.burst == nullptr || (blamer != nullptr && blamer->key < root.burst->key)) {
         root.burst = blamer != nullptr ? blamer : end;
       }
@@ -190,8 +202,8 @@ class Analysis {
     return nullptr;
   }
 
-  // The burst of a chain whose message blames an object by name, where nothing that happened to that
-  // object explains it better; the nearest to the root.
+  // The burst of a chain whose message blames an object by name, where nothing that happened to
+  // that object explains it better; the nearest to the root.
   BurstPtr Blamer(const std::vector<BurstPtr>& chain) const {
     for (auto b = chain.rbegin(); b != chain.rend(); ++b) {
       if ((*b)->blamed.value == 0) continue;
@@ -199,7 +211,8 @@ class Analysis {
       const Node* blamed = graph_.Find((*b)->blamed);
       const bool missing = blamed == nullptr || blamed->AliveAt((*b)->key.onset) == nullptr;
       // What is there and refuses (a quota) yields to the change that ran into it.
-      if (!missing && chain.back()->category == Category::kChange && chain.back()->cls != created_) return nullptr;
+      if (!missing && chain.back()->category == Category::kChange && chain.back()->cls != created_)
+        return nullptr;
       return *b;
     }
     return nullptr;
@@ -209,7 +222,8 @@ class Analysis {
     std::map<BurstAt, BurstPtr> below;
     std::vector<BurstPtr> todo = root->asked;
     // All that the incident of the root holds, not only what was asked about.
-    const BurstAt top = {ChainOf({root->asked.front()->key, root->asked.front()->resource}).back()->key, {}};
+    const BurstAt top = {
+        ChainOf({root->asked.front()->key, root->asked.front()->resource}).back()->key, {}};
     view_.incidents().ForEachFrom(std::make_pair(scope_, top.key), [&](const IncidentPtr& i) {
       if (i->scope != scope_ || i->root != top.key) return false;
       i->members.ForEach([&](const auto& m) {
@@ -220,21 +234,24 @@ class Analysis {
       return false;
     });
     for (const BurstPtr& b : todo) {
-      const bool is_root = !root->blamed.has_value() && b->key == root->burst->key && b->resource == root->burst->resource;
+      const bool is_root = !root->blamed.has_value() && b->key == root->burst->key &&
+                           b->resource == root->burst->resource;
       if (!is_root) below[{b->key, b->resource}] = b;
     }
     for (auto& [at, b] : below) root->explained.push_back(b);
   }
 
-  // Replicas of one workload that fail alike are one root: the first of them, which then explains what
-  // the others do.
+  // Replicas of one workload that fail alike are one root: the first of them, which then explains
+  // what the others do.
   std::vector<Root> RolledUp(std::vector<Root> roots) const {
-    std::stable_sort(roots.begin(), roots.end(), [](const Root& a, const Root& b) { return a.burst->key < b.burst->key; });
+    std::stable_sort(roots.begin(), roots.end(),
+                     [](const Root& a, const Root& b) { return a.burst->key < b.burst->key; });
     std::vector<Root> out;
     std::map<std::pair<ResourceId, ClassId>, size_t> first;
     for (Root& r : roots) {
       const ResourceId top = say_.TopOwner(r.burst->resource, r.burst->key.onset);
-      if (r.blamed.has_value() || r.burst->category == Category::kChange || top == r.burst->resource) {
+      if (r.blamed.has_value() || r.burst->category == Category::kChange ||
+          top == r.burst->resource) {
         out.push_back(std::move(r));
         continue;
       }
@@ -267,42 +284,46 @@ class Analysis {
       // What still holds may have begun long before it was first seen, as all of a snapshot did.
       const bool holds = b->end > view_.as_of();
       const Duration lasted = holds ? view_.as_of() - b->earliest : b->end - b->key.onset;
-      return b->severity == Severity::kWarning && rules_.Class(b->cls).severity >= Severity::kWarning && lasted >= kPassing;
+      return b->severity == Severity::kWarning &&
+             rules_.Class(b->cls).severity >= Severity::kWarning && lasted >= kPassing;
     };
     if (IsPassingLog(root)) return false;
     if (question_.object.empty() && IsOverAndSmall(root)) return false;
-    return serious(root.burst) || std::any_of(root.explained.begin(), root.explained.end(), serious);
+    return serious(root.burst) ||
+           std::any_of(root.explained.begin(), root.explained.end(), serious);
   }
 
-  // A program that complained in its log while it started, and has long since gone on: nothing came of it,
-  // and nobody else felt it.
+  // A program that complained in its log while it started, and has long since gone on: nothing came
+  // of it, and nobody else felt it.
   bool IsPassingLog(const Root& root) const {
     if (root.blamed.has_value() || root.burst->category != Category::kSymptom) return false;
     const ResourceId top = say_.TopOwner(root.burst->resource, root.burst->key.onset);
     auto passed = [&](const BurstPtr& b) {
-      const bool says_little = absl::StartsWith(rules_.Class(b->cls).name, "LOG_") || b->severity <= Severity::kWarning;
+      const bool says_little =
+          absl::StartsWith(rules_.Class(b->cls).name, "LOG_") || b->severity <= Severity::kWarning;
       const Node* node = graph_.Find(b->resource);
       const Incarnation* life = node == nullptr ? nullptr : node->AliveAt(b->key.onset);
-      return says_little && life != nullptr && !life->sighted && b->end < life->alive.from + kPassing &&
-             b->end + kPassing <= view_.as_of() && say_.TopOwner(b->resource, b->key.onset) == top;
+      return says_little && life != nullptr && !life->sighted &&
+             b->end < life->alive.from + kPassing && b->end + kPassing <= view_.as_of() &&
+             say_.TopOwner(b->resource, b->key.onset) == top;
     };
     return passed(root.burst) && std::all_of(root.explained.begin(), root.explained.end(), passed);
   }
 
-  // A container that ended once and went on, say: over within minutes and felt by its own workload only.
-  // Who asks about that object hears of it; a whole scope has better to tell.
+  // A container that ended once and went on, say: over within minutes and felt by its own workload
+  // only. Who asks about that object hears of it; a whole scope has better to tell.
   bool IsOverAndSmall(const Root& root) const {
     if (root.blamed.has_value() || root.burst->category == Category::kChange) return false;
     const ResourceId top = say_.TopOwner(root.burst->resource, root.burst->key.onset);
     auto small = [&](const BurstPtr& b) {
-      return b->end <= view_.as_of() && b->end <= root.burst->earliest + kPassing && b->severity < Severity::kFatal &&
-             say_.TopOwner(b->resource, b->key.onset) == top;
+      return b->end <= view_.as_of() && b->end <= root.burst->earliest + kPassing &&
+             b->severity < Severity::kFatal && say_.TopOwner(b->resource, b->key.onset) == top;
     };
     return small(root.burst) && std::all_of(root.explained.begin(), root.explained.end(), small);
   }
 
-  // A symptom is no root cause, unless other objects suffer from it by depending on its object: then it
-  // is as far back as the data reach.
+  // A symptom is no root cause, unless other objects suffer from it by depending on its object:
+  // then it is as far back as the data reach.
   bool IsSymptom(const Root& r) const {
     if (r.blamed.has_value() || r.burst->category != Category::kSymptom) return false;
     for (const BurstPtr& b : r.explained) {
@@ -321,7 +342,8 @@ class Analysis {
     if (link.cause == r.burst->key && link.cause_resource == r.burst->resource) return true;
     const BurstPtr cause = FindBurst(graph_, link.cause_resource, link.cause);
     return cause != nullptr && cause->cls == r.burst->cls &&
-           say_.TopOwner(cause->resource, cause->key.onset) == say_.TopOwner(r.burst->resource, r.burst->key.onset);
+           say_.TopOwner(cause->resource, cause->key.onset) ==
+               say_.TopOwner(r.burst->resource, r.burst->key.onset);
   }
 
   double Importance(const Root& r) const {
@@ -334,8 +356,8 @@ class Analysis {
     return weight;
   }
 
-  // The link from the root to the gravest of its direct effects, a state before a symptom, and among
-  // equals to the one it explains best.
+  // The link from the root to the gravest of its direct effects, a state before a symptom, and
+  // among equals to the one it explains best.
   std::pair<const CauseLink*, BurstPtr> BestEffect(const Root& r) const {
     std::pair<const CauseLink*, BurstPtr> best{nullptr, nullptr};
     auto worth = [](const CauseLink& c, const Burst& b) {
@@ -344,7 +366,8 @@ class Analysis {
     for (const BurstPtr& b : r.explained) {
       for (const CauseLink& c : b->causes) {
         if (c.cause != r.burst->key || c.cause_resource != r.burst->resource) continue;
-        if (best.first == nullptr || worth(c, *b) > worth(*best.first, *best.second)) best = {&c, b};
+        if (best.first == nullptr || worth(c, *b) > worth(*best.first, *best.second))
+          best = {&c, b};
       }
     }
     return best;
@@ -360,7 +383,9 @@ class Analysis {
 
   double Score(const Root& r) const {
     const double size = std::min(1.0, std::log2(1 + Importance(r)) / 6);
-    const double of_asked = asked_.empty() ? 0 : static_cast<double>(r.asked.size()) / static_cast<double>(asked_.size());
+    const double of_asked =
+        asked_.empty() ? 0
+                       : static_cast<double>(r.asked.size()) / static_cast<double>(asked_.size());
     const double kind = IsSymptom(r) ? 0.5 : 1.0;
     return Confidence(r) * kind * (0.5 + 0.25 * size + 0.25 * of_asked);
   }
@@ -377,9 +402,10 @@ class Analysis {
     a.confidence = Confidence(r);
     if (r.blamed.has_value()) {
       const bool missing = !a.resource.exists;
-      a.finding = FindingAnswer{missing ? "missing_object" : "refusing_object",
-                                absl::StrCat(ShortName(a.resource), missing ? " does not exist, and " : " is what ",
-                                             ShortName(say_.Resource(b->resource)), missing ? " needs it" : " ran into")};
+      a.finding = FindingAnswer{
+          missing ? "missing_object" : "refusing_object",
+          absl::StrCat(ShortName(a.resource), missing ? " does not exist, and " : " is what ",
+                       ShortName(say_.Resource(b->resource)), missing ? " needs it" : " ran into")};
     } else {
       a.episode = say_.Episode(*b);
     }
@@ -387,8 +413,11 @@ class Analysis {
     if (incident != nullptr) a.incident = IncidentHandle(incident->id());
     const auto [link, effect] = BestEffect(r);
     // Of a change that was several at once, the one that did it.
-    if (link != nullptr && a.episode.has_value()) a.episode->cls = rules_.Class(link->cause_class).name;
-    if (link != nullptr) a.parts = ScoreParts{link->temporal, link->distance, link->domain, EpisodeHandle(effect->key)};
+    if (link != nullptr && a.episode.has_value())
+      a.episode->cls = rules_.Class(link->cause_class).name;
+    if (link != nullptr)
+      a.parts =
+          ScoreParts{link->temporal, link->distance, link->domain, EpisodeHandle(effect->key)};
     a.path = PathTo(r);
     Evidences(r, &a);
     AgainstIt(r, &a);
@@ -405,10 +434,12 @@ class Analysis {
     IncidentPtr found;
     Analysis& self = const_cast<Analysis&>(*this);
     const auto chain = self.ChainOf({r.asked.front()->key, r.asked.front()->resource});
-    view_.incidents().ForEachFrom(std::make_pair(scope_, chain.back()->key), [&](const IncidentPtr& i) {
-      if (i->scope == scope_ && i->root == chain.back()->key) found = i;
-      return false;
-    });
+    view_.incidents().ForEachFrom(std::make_pair(scope_, chain.back()->key),
+                                  [&](const IncidentPtr& i) {
+                                    if (i->scope == scope_ && i->root == chain.back()->key)
+                                      found = i;
+                                    return false;
+                                  });
     return found;
   }
 
@@ -439,9 +470,13 @@ class Analysis {
                              absl::StrCat(ShortName(say_.Resource(b->resource)), ": ", e.reason,
                                           e.reason.empty() ? "" : " ", e.message)});
     };
-    add(r.burst, r.blamed.has_value() ? "symptom" : r.burst->category == Category::kChange ? "change" : "cause");
-    // One of each (object kind, class), earliest first: what a person would want to see, not all of it.
-    std::set<std::pair<std::string, ClassId>> told = {{say_.Name(r.burst->resource).kind, r.burst->cls}};
+    add(r.burst, r.blamed.has_value()                     ? "symptom"
+                 : r.burst->category == Category::kChange ? "change"
+                                                          : "cause");
+    // One of each (object kind, class), earliest first: what a person would want to see, not all of
+    // it.
+    std::set<std::pair<std::string, ClassId>> told = {
+        {say_.Name(r.burst->resource).kind, r.burst->cls}};
     for (const BurstPtr& b : r.explained) {
       if (a->evidence.size() >= kShownEvidence) break;
       if (!told.insert({say_.Name(b->resource).kind, b->cls}).second) continue;
@@ -452,24 +487,31 @@ class Analysis {
   void AgainstIt(const Root& r, CauseAnswer* a) {
     const auto [link, effect] = BestEffect(r);
     if (link != nullptr && link->temporal < 0.5) {
-      a->against.push_back({absl::StrFormat("it came unusually long before its effect (likelihood of the lag %.2f)",
-                                            link->temporal), EpisodeHandle(r.burst->key)});
+      a->against.push_back(
+          {absl::StrFormat("it came unusually long before its effect (likelihood of the lag %.2f)",
+                           link->temporal),
+           EpisodeHandle(r.burst->key)});
     }
     if (r.burst->earliest + kPassing < r.burst->key.onset) {
-      a->against.push_back({absl::StrCat("its time is known only to lie between ", TimeText(r.burst->earliest), " and ",
-                                         TimeText(r.burst->key.onset)), EpisodeHandle(r.burst->key)});
+      a->against.push_back(
+          {absl::StrCat("its time is known only to lie between ", TimeText(r.burst->earliest),
+                        " and ", TimeText(r.burst->key.onset)),
+           EpisodeHandle(r.burst->key)});
     }
     if (r.burst->category == Category::kChange) {
       size_t earlier = 0;
-      for (const BurstPtr& b : r.explained) earlier += b->earliest + std::chrono::seconds(10) < r.burst->earliest;
+      for (const BurstPtr& b : r.explained)
+        earlier += b->earliest + std::chrono::seconds(10) < r.burst->earliest;
       if (earlier > 0) {
-        a->against.push_back({absl::StrCat(earlier, " of what it would explain had begun before it"), ""});
+        a->against.push_back(
+            {absl::StrCat(earlier, " of what it would explain had begun before it"), ""});
       }
     }
   }
 
   // Links that were not taken, of what was asked about and of what the roots explain.
-  std::vector<CauseAnswer> Candidates(const std::vector<Root>& roots, const std::vector<Root>& demoted) {
+  std::vector<CauseAnswer> Candidates(const std::vector<Root>& roots,
+                                      const std::vector<Root>& demoted) {
     std::vector<CauseAnswer> out;
     std::set<std::pair<ResourceId, ClassId>> told;
     std::set<ResourceId> root_slots;
@@ -497,7 +539,8 @@ class Analysis {
           if (!seen.insert({b->key, b->resource}).second) continue;
           const CauseLink* best = BestLink(*b);
           for (const CauseLink& c : b->causes) {
-            if (&c != best && c.cause.onset <= view_.as_of()) others.push_back({&c, b, best == nullptr ? 0 : best->confidence});
+            if (&c != best && c.cause.onset <= view_.as_of())
+              others.push_back({&c, b, best == nullptr ? 0 : best->confidence});
           }
         }
       }
@@ -521,7 +564,8 @@ class Analysis {
       a.episode = say_.Episode(*cause);
       a.onset = {cause->earliest, cause->key.onset};
       a.score = a.confidence = o.link->confidence;
-      a.parts = ScoreParts{o.link->temporal, o.link->distance, o.link->domain, EpisodeHandle(o.effect->key)};
+      a.parts = ScoreParts{o.link->temporal, o.link->distance, o.link->domain,
+                           EpisodeHandle(o.effect->key)};
       a.path = say_.LinkPath(*o.link, o.effect->key.onset);
       a.lost_because = WhyLost(*o.link, o.best);
       out.push_back(std::move(a));
@@ -533,7 +577,8 @@ class Analysis {
     if (link.domain < kGroupDomain) {
       return absl::StrFormat("this kind of thing seldom causes that (prior %.2f)", link.domain);
     }
-    if (link.confidence < kGroupConfidence) return absl::StrFormat("confidence %.2f is below %.2f", link.confidence, kGroupConfidence);
+    if (link.confidence < kGroupConfidence)
+      return absl::StrFormat("confidence %.2f is below %.2f", link.confidence, kGroupConfidence);
     return absl::StrFormat("confidence %.2f against %.2f", link.confidence, best);
   }
 
@@ -542,12 +587,13 @@ class Analysis {
     q.window = question_.Window();
     q.limit = kShownAffected;
     for (size_t i = 0; i < roots.size(); ++i) {
-      q.origins.push_back({roots[i].blamed.value_or(roots[i].burst->resource), static_cast<int>(i + 1),
-                           roots[i].burst->earliest});
+      q.origins.push_back({roots[i].blamed.value_or(roots[i].burst->resource),
+                           static_cast<int>(i + 1), roots[i].burst->earliest});
     }
     if (q.origins.empty()) return {};
     std::vector<AffectedAnswer> found = FindBlastRadius(view_, q, meter_).affected;
-    // The walk leaves its origins out; where a root is a failure, its own object is the first to suffer.
+    // The walk leaves its origins out; where a root is a failure, its own object is the first to
+    // suffer.
     for (size_t i = 0; i < roots.size(); ++i) {
       const BurstPtr& b = roots[i].burst;
       if (roots[i].blamed.has_value() || b->category == Category::kChange) continue;
@@ -557,16 +603,21 @@ class Analysis {
       own.because_of = {static_cast<int>(i + 1)};
       own.episode = say_.Episode(*b);
       own.severity = SeverityWord(b->severity);
-      const bool listed = std::any_of(found.begin(), found.end(), [&](const AffectedAnswer& a) { return a.resource == own.resource; });
+      const bool listed = std::any_of(found.begin(), found.end(), [&](const AffectedAnswer& a) {
+        return a.resource == own.resource;
+      });
       if (!listed) found.push_back(std::move(own));
     }
     // What the roots explain is affected, whatever the walk reached.
     for (size_t i = 0; i < roots.size(); ++i) {
       for (const BurstPtr& b : roots[i].explained) {
         const ResourceAnswer who = say_.Resource(b->resource);
-        auto it = std::find_if(found.begin(), found.end(), [&](const AffectedAnswer& a) { return a.resource == who; });
+        auto it = std::find_if(found.begin(), found.end(),
+                               [&](const AffectedAnswer& a) { return a.resource == who; });
         if (it == found.end()) {
-          if (b->resource == roots[i].blamed.value_or(roots[i].burst->resource) || found.size() >= 2 * kShownAffected) continue;
+          if (b->resource == roots[i].blamed.value_or(roots[i].burst->resource) ||
+              found.size() >= 2 * kShownAffected)
+            continue;
           AffectedAnswer a;
           a.resource = who;
           a.state = "affected";
@@ -582,9 +633,11 @@ class Analysis {
         }
       }
     }
-    std::stable_sort(found.begin(), found.end(), [](const AffectedAnswer& a, const AffectedAnswer& b) {
-      return std::make_tuple(a.state != "affected", a.distance) < std::make_tuple(b.state != "affected", b.distance);
-    });
+    std::stable_sort(found.begin(), found.end(),
+                     [](const AffectedAnswer& a, const AffectedAnswer& b) {
+                       return std::make_tuple(a.state != "affected", a.distance) <
+                              std::make_tuple(b.state != "affected", b.distance);
+                     });
     return found;
   }
 
@@ -604,28 +657,36 @@ class Analysis {
       if (std::abs(sa - sb) > 1e-9) return sa > sb;
       return a.burst->key < b.burst->key;
     });
-    const bool any_explained = std::any_of(roots.begin(), roots.end(), [&](const Root& r) { return !IsSymptom(r); });
-    const bool any_unexplained = std::any_of(roots.begin(), roots.end(), [&](const Root& r) { return IsSymptom(r); });
-    answer.verdict = roots.empty() ? "healthy" : !any_explained ? "unknown" : any_unexplained ? "partial" : "explained";
+    const bool any_explained =
+        std::any_of(roots.begin(), roots.end(), [&](const Root& r) { return !IsSymptom(r); });
+    const bool any_unexplained =
+        std::any_of(roots.begin(), roots.end(), [&](const Root& r) { return IsSymptom(r); });
+    answer.verdict = roots.empty()     ? "healthy"
+                     : !any_explained  ? "unknown"
+                     : any_unexplained ? "partial"
+                                       : "explained";
     std::vector<Root> kept;
     for (Root& r : roots) {
       (any_explained && IsSymptom(r) ? demoted : kept).push_back(std::move(r));
     }
     if (kept.size() > kMaxRoots) kept.resize(kMaxRoots);
-    if (answer.verdict == "partial") answer.verdict = MostlyExplained(kept, demoted) ? "explained" : "partial";
+    if (answer.verdict == "partial")
+      answer.verdict = MostlyExplained(kept, demoted) ? "explained" : "partial";
     for (size_t i = 0; i < kept.size(); ++i) {
       answer.root_causes.push_back(Tell(kept[i]));
       answer.root_causes.back().rank = static_cast<int>(i + 1);
     }
     answer.candidates = Candidates(kept, demoted);
-    for (size_t i = 0; i < answer.candidates.size(); ++i) answer.candidates[i].rank = static_cast<int>(i + 1);
+    for (size_t i = 0; i < answer.candidates.size(); ++i)
+      answer.candidates[i].rank = static_cast<int>(i + 1);
     answer.affected = Affected(kept);
     Gaps(&answer);
     answer.truncated = meter_->truncated();
     return answer;
   }
 
-  // Left-over symptoms that sit on what a root cause explains anyway, or on what owns it, leave nothing open.
+  // Left-over symptoms that sit on what a root cause explains anyway, or on what owns it, leave
+  // nothing open.
   bool MostlyExplained(const std::vector<Root>& kept, const std::vector<Root>& demoted) const {
     std::set<ResourceId> slots;
     auto add = [&](const BurstPtr& b) {
@@ -637,17 +698,20 @@ class Analysis {
       for (const BurstPtr& b : r.explained) add(b);
     }
     return std::all_of(demoted.begin(), demoted.end(), [&](const Root& r) {
-      return slots.count(r.burst->resource) > 0 || slots.count(say_.TopOwner(r.burst->resource, r.burst->key.onset)) > 0;
+      return slots.count(r.burst->resource) > 0 ||
+             slots.count(say_.TopOwner(r.burst->resource, r.burst->key.onset)) > 0;
     });
   }
 
   void Gaps(RootCauseAnswer* answer) const {
     const Interval window = question_.Window();
-    if (window.from < view_.oldest()) answer->gaps.push_back({"before retention", window.from, view_.oldest()});
+    if (window.from < view_.oldest())
+      answer->gaps.push_back({"before retention", window.from, view_.oldest()});
     if (window.to > view_.data_clock() + std::chrono::minutes(10)) {
       answer->gaps.push_back({"no data after this time", view_.data_clock(), window.to});
     }
-    if (!view_.derived_complete()) answer->gaps.push_back({"links are still being derived", window.from, window.to});
+    if (!view_.derived_complete())
+      answer->gaps.push_back({"links are still being derived", window.from, window.to});
   }
 
  private:
@@ -680,7 +744,8 @@ class Analysis {
 
 }  // namespace
 
-absl::StatusOr<RootCauseAnswer> RootCause(const View& view, const Question& question, const Budget& budget) {
+absl::StatusOr<RootCauseAnswer> RootCause(const View& view, const Question& question,
+                                          const Budget& budget) {
   BudgetMeter meter(budget);
   meter.Enter("root cause");
   auto scope = ResolveScope(view, question.scope);
@@ -691,20 +756,25 @@ absl::StatusOr<RootCauseAnswer> RootCause(const View& view, const Question& ques
     analysis.AddScope();
     return analysis.Answer();
   }
-  auto target = ResolveObject(view, *scope, question.object, question.all_namespaces ? "" : question.ns);
+  auto target =
+      ResolveObject(view, *scope, question.object, question.all_namespaces ? "" : question.ns);
   if (!target.ok()) return target.status();
   if (target->incident != nullptr) analysis.AddTree(*target->incident);
-  if (target->resource.has_value() && !target->episode.has_value()) analysis.AddObject(*target->resource);
+  if (target->resource.has_value() && !target->episode.has_value())
+    analysis.AddObject(*target->resource);
   if (target->episode.has_value()) {
     auto record = view.Episode(*scope, *target->episode);
     if (!record.ok()) return record.status();
-    const BurstPtr b = record->has_value() ? FindBurst(view.graph(), (*record)->resource, *target->episode) : nullptr;
+    const BurstPtr b = record->has_value()
+                           ? FindBurst(view.graph(), (*record)->resource, *target->episode)
+                           : nullptr;
     if (b != nullptr) analysis.AddBurst(b);
   }
   return analysis.Answer();
 }
 
-std::vector<CauseAnswer> RootCausesOf(const View& view, const IncidentTree& tree, BudgetMeter* meter) {
+std::vector<CauseAnswer> RootCausesOf(const View& view, const IncidentTree& tree,
+                                      BudgetMeter* meter) {
   Question question;
   question.at = view.as_of();
   Analysis analysis(view, question, meter);

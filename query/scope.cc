@@ -165,7 +165,8 @@ absl::StatusOr<Target> ResolveIncident(const View& view, ScopeId scope, absl::st
   }
   Target target{scope, std::nullopt, nullptr, std::nullopt};
   view.incidents().ForEach([&](const IncidentPtr& tree) {
-    const bool named = tree->id() == *id || std::binary_search(tree->aliases.begin(), tree->aliases.end(), *id);
+    const bool named =
+        tree->id() == *id || std::binary_search(tree->aliases.begin(), tree->aliases.end(), *id);
     if (tree->scope == scope && named) target.incident = tree;
     return target.incident == nullptr;
   });

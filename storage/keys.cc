@@ -8,8 +8,8 @@ namespace {
 
 constexpr uint64_t kSignBit = 1ull << 63;
 
-// Reads a key front to back; `ok` turns false once it is too short, and only a key read to its exact
-// end is whole.
+// Reads a key front to back; `ok` turns false once it is too short, and only a key read to its
+// exact end is whole.
 class Reader {
  public:
   explicit Reader(absl::string_view key) : rest_(key) {}
@@ -55,7 +55,9 @@ std::optional<T> IfWhole(const Reader& r, const T& v) {
 
 }  // namespace
 
-EpisodeHash HashEventId(absl::string_view event_id) { return EpisodeHash(StableHash(event_id)); }
+EpisodeHash HashEventId(absl::string_view event_id) {
+  return EpisodeHash(StableHash(event_id));
+}
 
 Hash128 Hash128Of(absl::string_view text) {
   XXH128_canonical_t canonical;
@@ -71,11 +73,19 @@ UidTag TagOfUid(absl::string_view uid) {
   return UidTag(tag == 0 ? 1 : tag);
 }
 
-uint64_t StableHash(absl::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+uint64_t StableHash(absl::string_view bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
 
-void AppendU16(std::string* out, uint16_t v) { AppendBigEndian(out, v, 2); }
-void AppendU32(std::string* out, uint32_t v) { AppendBigEndian(out, v, 4); }
-void AppendU64(std::string* out, uint64_t v) { AppendBigEndian(out, v, 8); }
+void AppendU16(std::string* out, uint16_t v) {
+  AppendBigEndian(out, v, 2);
+}
+void AppendU32(std::string* out, uint32_t v) {
+  AppendBigEndian(out, v, 4);
+}
+void AppendU64(std::string* out, uint64_t v) {
+  AppendBigEndian(out, v, 8);
+}
 void AppendTime(std::string* out, Timestamp t) {
   AppendU64(out, static_cast<uint64_t>(ToMicros(t)) ^ kSignBit);
 }
@@ -93,7 +103,9 @@ std::string Subject(const SubjectKey& k) {
   return s;
 }
 
-std::string SubjectPrefix(ResourceId resource) { return Resource(resource); }
+std::string SubjectPrefix(ResourceId resource) {
+  return Resource(resource);
+}
 
 std::string SubjectFrom(ResourceId resource, Timestamp t) {
   std::string s = Resource(resource);
@@ -118,7 +130,9 @@ std::string Effect(const EffectKey& k) {
   return s;
 }
 
-std::string EffectPrefix(const EpisodeKey& cause) { return Episode(cause); }
+std::string EffectPrefix(const EpisodeKey& cause) {
+  return Episode(cause);
+}
 
 std::string Member(const MemberKey& k) {
   std::string s = Incident(k.incident);
@@ -126,7 +140,9 @@ std::string Member(const MemberKey& k) {
   return s;
 }
 
-std::string MemberPrefix(uint64_t incident) { return Incident(incident); }
+std::string MemberPrefix(uint64_t incident) {
+  return Incident(incident);
+}
 
 std::string ClosedEdge(const ClosedEdgeKey& k) {
   std::string s = ClosedEdgeFrom(k.resource, k.direction, k.valid_to);
@@ -154,7 +170,9 @@ std::string Revision(const RevisionKey& k) {
   return s;
 }
 
-std::string RevisionPrefix(ResourceId resource) { return Resource(resource); }
+std::string RevisionPrefix(ResourceId resource) {
+  return Resource(resource);
+}
 
 std::string RevisionFrom(ResourceId resource, Timestamp valid_to) {
   std::string s = Resource(resource);
@@ -168,7 +186,9 @@ std::string HangingDelete(const Hash128& what, Timestamp at) {
   return s;
 }
 
-std::string HangingDeletePrefix(const Hash128& what) { return EventId(what); }
+std::string HangingDeletePrefix(const Hash128& what) {
+  return EventId(what);
+}
 
 std::string Feed(uint64_t sequence, uint32_t index) {
   std::string s;
@@ -191,7 +211,9 @@ std::string Edge(const EdgeKey& k) {
   return s;
 }
 
-std::string EdgePrefix(ResourceId from) { return Resource(from); }
+std::string EdgePrefix(ResourceId from) {
+  return Resource(from);
+}
 
 std::string Incident(uint64_t id) {
   std::string s;

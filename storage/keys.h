@@ -8,10 +8,11 @@
 #include "absl/strings/string_view.h"
 #include "storage/types.h"
 
-// Row keys, as they stand behind the scope (and, in a bucket, behind the kind byte). Fixed width, big
-// endian, so that byte order is the order of the values; times are sign-flipped for the same reason.
-// This is the only place that lays out or reads a key; storage/README.md says which question each
-// order serves. Parsers return nullopt on a key of another length: damage, never an assertion.
+// Row keys, as they stand behind the scope (and, in a bucket, behind the kind byte). Fixed width,
+// big endian, so that byte order is the order of the values; times are sign-flipped for the same
+// reason. This is the only place that lays out or reads a key; storage/README.md says which
+// question each order serves. Parsers return nullopt on a key of another length: damage, never an
+// assertion.
 
 namespace kg::storage::keys {
 
@@ -90,29 +91,29 @@ struct EdgeKey {  // table edge
   }
 };
 
-std::string Episode(const EpisodeKey& k);                 // 16 bytes
-std::string Subject(const SubjectKey& k);                 // 20
-std::string SubjectPrefix(ResourceId resource);           // 4
+std::string Episode(const EpisodeKey& k);                   // 16 bytes
+std::string Subject(const SubjectKey& k);                   // 20
+std::string SubjectPrefix(ResourceId resource);             // 4
 std::string SubjectFrom(ResourceId resource, Timestamp t);  // 12, first possible key at t
-std::string EpisodeFrom(Timestamp t);                     // 8
-std::string EventId(const Hash128& h);                    // 16
-std::string Effect(const EffectKey& k);                   // 32
-std::string EffectPrefix(const EpisodeKey& cause);        // 16
-std::string Member(const MemberKey& k);                   // 24
-std::string MemberPrefix(uint64_t incident);              // 8
-std::string ClosedEdge(const ClosedEdgeKey& k);           // 27
-std::string ClosedEdgePrefix(ResourceId resource, Direction direction);                // 5
+std::string EpisodeFrom(Timestamp t);                       // 8
+std::string EventId(const Hash128& h);                      // 16
+std::string Effect(const EffectKey& k);                     // 32
+std::string EffectPrefix(const EpisodeKey& cause);          // 16
+std::string Member(const MemberKey& k);                     // 24
+std::string MemberPrefix(uint64_t incident);                // 8
+std::string ClosedEdge(const ClosedEdgeKey& k);             // 27
+std::string ClosedEdgePrefix(ResourceId resource, Direction direction);                    // 5
 std::string ClosedEdgeFrom(ResourceId resource, Direction direction, Timestamp valid_to);  // 13
-std::string Revision(const RevisionKey& k);               // 20
-std::string RevisionPrefix(ResourceId resource);          // 4
-std::string RevisionFrom(ResourceId resource, Timestamp valid_to);  // 12
-std::string HangingDelete(const Hash128& what, Timestamp at);       // 24
-std::string HangingDeletePrefix(const Hash128& what);     // 16
-std::string Feed(uint64_t sequence, uint32_t index);      // 12
-std::string Resource(ResourceId id);                      // 4
-std::string Edge(const EdgeKey& k);                       // 10
-std::string EdgePrefix(ResourceId from);                  // 4
-std::string Incident(uint64_t id);                        // 8
+std::string Revision(const RevisionKey& k);                                                // 20
+std::string RevisionPrefix(ResourceId resource);                                           // 4
+std::string RevisionFrom(ResourceId resource, Timestamp valid_to);                         // 12
+std::string HangingDelete(const Hash128& what, Timestamp at);                              // 24
+std::string HangingDeletePrefix(const Hash128& what);                                      // 16
+std::string Feed(uint64_t sequence, uint32_t index);                                       // 12
+std::string Resource(ResourceId id);                                                       // 4
+std::string Edge(const EdgeKey& k);                                                        // 10
+std::string EdgePrefix(ResourceId from);                                                   // 4
+std::string Incident(uint64_t id);                                                         // 8
 
 std::optional<EpisodeKey> ParseEpisode(absl::string_view key);
 std::optional<SubjectKey> ParseSubject(absl::string_view key);

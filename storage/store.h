@@ -198,8 +198,9 @@ class Store {
   // Creates the buckets that `times` need, then holds the bucket map still for the session. No
   // bucket is created for a time outside [OldestLive, data clock + 2 bucket widths], nor before the
   // first AdvanceDataClock, so call that first. Blocks while another session is open.
-  // FailedPrecondition when the store is read-only, by option or after a failed commit. Another error
-  // (ResourceExhausted: the disk is full) when background work holds writes up: try again later.
+  // FailedPrecondition when the store is read-only, by option or after a failed commit. Another
+  // error (ResourceExhausted: the disk is full) when background work holds writes up: try again
+  // later.
   virtual absl::StatusOr<std::unique_ptr<WriteSession>> BeginWrite(
       absl::Span<const Timestamp> times) = 0;
 
@@ -229,8 +230,8 @@ class Store {
   // The width of new buckets: from the options, see README.
   virtual Duration BucketWidth() const = 0;
   virtual uint64_t DiskBytes() const = 0;  // live SST files and WAL
-  // Not OK once a commit failed: then only reads go on, until the store is opened again. Not OK, too,
-  // while background work is held up, as on a full disk: that passes with its cause.
+  // Not OK once a commit failed: then only reads go on, until the store is opened again. Not OK,
+  // too, while background work is held up, as on a full disk: that passes with its cause.
   virtual absl::Status Health() const = 0;
   virtual absl::Status Flush() = 0;
   // A RocksDB property, summed over all column families where it is a number; empty when unknown.

@@ -9,7 +9,8 @@
 
 namespace kg {
 
-// All times are microseconds since the Unix epoch, UTC. Wire formats with finer clocks are truncated.
+// All times are microseconds since the Unix epoch, UTC. Wire formats with finer clocks are
+// truncated.
 using Duration = std::chrono::microseconds;
 using Timestamp = std::chrono::sys_time<Duration>;
 
@@ -21,8 +22,12 @@ using std::chrono_literals::operator""h;
 inline constexpr Timestamp kForever = Timestamp::max();
 inline constexpr Timestamp kBeginning = Timestamp::min();
 
-inline constexpr int64_t ToMicros(Timestamp t) { return t.time_since_epoch().count(); }
-inline constexpr Timestamp FromMicros(int64_t us) { return Timestamp{Duration{us}}; }
+inline constexpr int64_t ToMicros(Timestamp t) {
+  return t.time_since_epoch().count();
+}
+inline constexpr Timestamp FromMicros(int64_t us) {
+  return Timestamp{Duration{us}};
+}
 
 // Half-open: contains from, not to. Empty when to <= from.
 struct Interval {

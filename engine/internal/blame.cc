@@ -13,21 +13,25 @@ namespace kg {
 namespace {
 
 struct Pattern {
-  const char* regex;   // one group: the name; or two: the kind, the name
-  const char* kind;    // nullptr: the first group says it
+  const char* regex;  // one group: the name; or two: the kind, the name
+  const char* kind;   // nullptr: the first group says it
   bool namespaced;
 };
 
-// What kubelet, the scheduler and admission say when something they were referred to is the trouble.
+// What kubelet, the scheduler and admission say when something they were referred to is the
+// trouble.
 constexpr Pattern kPatterns[] = {
     {R"re(exceeded quota: ([a-z0-9][a-z0-9.-]*))re", "ResourceQuota", true},
     {R"re(failed quota: ([a-z0-9][a-z0-9.-]*))re", "ResourceQuota", true},
     {R"re((?i)(secret|configmap|serviceaccount|persistentvolumeclaim)s? "([a-z0-9][a-z0-9.-]*)" (?:not found|is being deleted))re",
      nullptr, true},
-    {R"re((?i)couldn't find key \S+ in (secret|configmap) (?:[a-z0-9-]+/)?([a-z0-9][a-z0-9.-]*))re", nullptr, true},
-    {R"re((?i)references non-existent (secret|config) key: ([a-z0-9][a-z0-9.-]*))re", nullptr, true},
+    {R"re((?i)couldn't find key \S+ in (secret|configmap) (?:[a-z0-9-]+/)?([a-z0-9][a-z0-9.-]*))re",
+     nullptr, true},
+    {R"re((?i)references non-existent (secret|config) key: ([a-z0-9][a-z0-9.-]*))re", nullptr,
+     true},
     {R"re((?i)storageclass\S* "([a-z0-9][a-z0-9.-]*)" not found)re", "StorageClass", false},
-    {R"re((?i)error looking up service account [a-z0-9-]+/([a-z0-9][a-z0-9.-]*))re", "ServiceAccount", true},
+    {R"re((?i)error looking up service account [a-z0-9-]+/([a-z0-9][a-z0-9.-]*))re",
+     "ServiceAccount", true},
 };
 
 }  // namespace

@@ -41,8 +41,8 @@ bool MatchPath(absl::string_view pattern, absl::string_view path,
 // Canonical bytes of a state: what StableHash and comparisons run over.
 std::string CanonicalBytes(const Fields& fields);
 
-// "path: before -> after" for each leaf that differs, by path. Keyed hashes of secrets are compared only
-// under one key: after a rotation nobody knows whether the value changed.
+// "path: before -> after" for each leaf that differs, by path. Keyed hashes of secrets are compared
+// only under one key: after a rotation nobody knows whether the value changed.
 struct FieldChange {
   std::string path;
   std::string text;

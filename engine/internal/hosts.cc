@@ -27,8 +27,9 @@ bool AllDigits(absl::string_view s) {
 // Last labels of names that are not in a cluster, among those people use most.
 bool IsPublicSuffix(absl::string_view label) {
   static constexpr std::array<absl::string_view, 22> kSuffixes = {
-      "com", "net", "org", "io",  "dev", "app",   "cloud", "ai", "co", "uk", "de",
-      "eu",  "us",  "fr",  "jp", "cn",  "local", "lan",   "internal", "example", "test", "localhost"};
+      "com",   "net", "org",      "io",      "dev",  "app",      "cloud", "ai",
+      "co",    "uk",  "de",       "eu",      "us",   "fr",       "jp",    "cn",
+      "local", "lan", "internal", "example", "test", "localhost"};
   return std::find(kSuffixes.begin(), kSuffixes.end(), label) != kSuffixes.end();
 }
 
@@ -41,7 +42,9 @@ bool NameSaysHost(absl::string_view name) {
   return false;
 }
 
-bool IsHostChar(char c) { return absl::ascii_isalnum(c) || c == '-' || c == '.'; }
+bool IsHostChar(char c) {
+  return absl::ascii_isalnum(c) || c == '-' || c == '.';
+}
 
 void Add(absl::string_view host, std::vector<std::string>* out) {
   while (!host.empty() && host.back() == '.') host.remove_suffix(1);
@@ -86,11 +89,14 @@ bool IsUserInfo(const Word& w) {
 // "//host" or "//user:secret@host" in front.
 bool InUrl(absl::string_view before) {
   return absl::EndsWith(before, "//") ||
-         (absl::EndsWith(before, "@") && absl::StrContains(before, "//")) || absl::EndsWith(before, "@tcp(");
+         (absl::EndsWith(before, "@") && absl::StrContains(before, "//")) ||
+         absl::EndsWith(before, "@tcp(");
 }
 
 // Behind a single slash stands a path, or an image whose tag begins with a digit: "shop/cart:1.4".
-bool InPath(absl::string_view before) { return absl::EndsWith(before, "/") && !absl::EndsWith(before, "//"); }
+bool InPath(absl::string_view before) {
+  return absl::EndsWith(before, "/") && !absl::EndsWith(before, "//");
+}
 
 }  // namespace
 
@@ -117,8 +123,10 @@ std::vector<std::string> HostsInSetting(absl::string_view name, absl::string_vie
   ForEachWord(value, [&](const Word& w) {
     if (InPath(w.before) || IsUserInfo(w)) return;
     const bool cluster_name = absl::StrContains(w.text, ".svc");
-    const bool dotted_setting = NameSaysHost(name) && w.text == value && absl::StrContains(value, ".");
-    if (InUrl(w.before) || FollowedByPort(w.after) || cluster_name || dotted_setting) Add(w.text, &out);
+    const bool dotted_setting =
+        NameSaysHost(name) && w.text == value && absl::StrContains(value, ".");
+    if (InUrl(w.before) || FollowedByPort(w.after) || cluster_name || dotted_setting)
+      Add(w.text, &out);
   });
   return out;
 }
@@ -128,13 +136,16 @@ std::vector<std::string> HostsInText(absl::string_view text) {
   ForEachWord(text, [&](const Word& w) {
     if (InPath(w.before) || IsUserInfo(w)) return;
     absl::string_view before = w.before;
-    while (!before.empty() && (before.back() == '"' || before.back() == '\'')) before.remove_suffix(1);
-    const std::string lead = absl::AsciiStrToLower(before.substr(before.size() > 24 ? before.size() - 24 : 0));
+    while (!before.empty() && (before.back() == '"' || before.back() == '\''))
+      before.remove_suffix(1);
+    const std::string lead =
+        absl::AsciiStrToLower(before.substr(before.size() > 24 ? before.size() - 24 : 0));
     const bool named = absl::EndsWith(lead, "lookup ") || absl::EndsWith(lead, "host ") ||
                        absl::EndsWith(lead, "host=") || absl::EndsWith(lead, "host: ") ||
                        absl::EndsWith(lead, "hostname ") || absl::EndsWith(lead, "resolve ") ||
                        absl::EndsWith(lead, "upstream ") || absl::EndsWith(lead, "upstream=") ||
-                       absl::EndsWith(lead, "getaddrinfo enotfound ") || absl::EndsWith(lead, "eai_again ");
+                       absl::EndsWith(lead, "getaddrinfo enotfound ") ||
+                       absl::EndsWith(lead, "eai_again ");
     if (named || InUrl(w.before) || FollowedByPort(w.after) || absl::StrContains(w.text, ".svc")) {
       // A source position such as "main.go:42" is no host.
       if (FollowedByPort(w.after) && !named && !InUrl(w.before) && absl::StrContains(w.text, ".") &&

@@ -12,8 +12,8 @@
 
 namespace kg {
 
-// The Service of this cluster that `host` names ("db", "db.shop", "db.shop.svc.cluster.local"); a bare
-// name resolves in `ns`. nullopt for IPs, localhost, and what looks like a public name.
+// The Service of this cluster that `host` names ("db", "db.shop", "db.shop.svc.cluster.local"); a
+// bare name resolves in `ns`. nullopt for IPs, localhost, and what looks like a public name.
 std::optional<ObjectRef> ServiceOfHost(absl::string_view host, absl::string_view ns);
 
 // Hosts in the value of a setting: URLs, host:port, in-cluster names; a lone word only where the

@@ -13,11 +13,13 @@ constexpr char kUnassigned[] = "unassigned";
 constexpr absl::string_view kNul("\0", 1);
 
 std::string NameKey(ScopeId scope, const ObjectRef& ref) {
-  return absl::StrCat(scope.value, kNul, ref.group, kNul, absl::AsciiStrToLower(ref.kind), kNul, ref.ns,
-                      kNul, ref.name);
+  return absl::StrCat(scope.value, kNul, ref.group, kNul, absl::AsciiStrToLower(ref.kind), kNul,
+                      ref.ns, kNul, ref.name);
 }
 
-std::string UidKey(ScopeId scope, const std::string& uid) { return absl::StrCat(scope.value, kNul, uid); }
+std::string UidKey(ScopeId scope, const std::string& uid) {
+  return absl::StrCat(scope.value, kNul, uid);
+}
 
 // 8-4-4-4-12 hexadecimal digits.
 bool LooksLikeUid(absl::string_view s) {
@@ -33,8 +35,9 @@ bool LooksLikeUid(absl::string_view s) {
 
 ObjectRef Canonical(const RuleBook& rules, ObjectRef ref) {
   const auto known = rules.KindByName(absl::AsciiStrToLower(ref.kind));
-  if (known.has_value() && (!ref.group_known || ref.group == known->group || ref.group == "extensions" ||
-                            (known->group == "events.k8s.io" && ref.group.empty()))) {
+  if (known.has_value() &&
+      (!ref.group_known || ref.group == known->group || ref.group == "extensions" ||
+       (known->group == "events.k8s.io" && ref.group.empty()))) {
     ref.kind = known->kind;
     ref.group = known->group;
     if (!known->namespaced) ref.ns.clear();
@@ -119,9 +122,9 @@ ScopeId Identity::ClusterFor(Tenant& tenant, const std::string& name) {
                         [&](const auto& c) { return c.first == wanted; });
   };
   if (name.empty()) {
-    const auto named = std::count_if(tenant.clusters.begin(), tenant.clusters.end(), [](const auto& c) {
-      return !c.first.empty() && c.first != kUnassigned;
-    });
+    const auto named =
+        std::count_if(tenant.clusters.begin(), tenant.clusters.end(),
+                      [](const auto& c) { return !c.first.empty() && c.first != kUnassigned; });
     if (!default_cluster_.empty() || named < 2) return tenant.clusters.front().second;
     auto it = find(kUnassigned);
     if (it != tenant.clusters.end()) return it->second;
@@ -207,7 +210,8 @@ ResourceId Identity::Resolve(ScopeId scope, const ObjectRef& ref) {
   absl::MutexLock lock(&mutex_);
   if (auto found = FindLocked(scope, ref)) return *found;
   const ResourceId id(static_cast<uint32_t>(names_.size()));
-  names_.push_back(std::make_shared<SlotName>(SlotName{scope, ref.group, ref.kind, ref.ns, ref.name}));
+  names_.push_back(
+      std::make_shared<SlotName>(SlotName{scope, ref.group, ref.kind, ref.ns, ref.name}));
   if (!ref.name.empty()) by_name_.emplace(NameKey(scope, ref), id);
   if (!ref.uid.empty()) by_uid_.try_emplace(UidKey(scope, ref.uid), id);
   return id;

@@ -17,35 +17,46 @@ constexpr size_t kMaxVisited = 2000;          // slots a search looks at
 constexpr size_t kMaxCandidatesPerSlot = 64;  // bursts of one slot, newest first
 constexpr Duration kSameEmitter = 2s;         // clock skew and truncation within one object
 constexpr Duration kOtherEmitter = 10s;
-constexpr Duration kEdgeMemory = 1h;          // an edge that ended so long ago still carries a cause
+constexpr Duration kEdgeMemory = 1h;  // an edge that ended so long ago still carries a cause
 
 struct Step {
   ResourceId slot;
   double cost = 0;
   int hops = 0;
-  bool went_up = false;      // from a child to its owner
-  Interval valid;            // when every edge so far was there
+  bool went_up = false;  // from a child to its owner
+  Interval valid;        // when every edge so far was there
   PathKind kind = PathKind::kSelf;
-  int parent = -1;           // index into the list of steps
+  int parent = -1;  // index into the list of steps
   EdgeTypeId edge;
-  bool against = false;      // the edge points from this slot to its parent
+  bool against = false;  // the edge points from this slot to its parent
 };
 
 // The more telling of two kinds names the path.
 PathKind MoreTelling(PathKind a, PathKind b) {
   auto rank = [](PathKind k) {
     switch (k) {
-      case PathKind::kSelf: return 0;
-      case PathKind::kOwner: return 1;
-      case PathKind::kOther: return 2;
-      case PathKind::kService: return 3;
-      case PathKind::kScaling: return 4;
-      case PathKind::kNamespace: return 5;
-      case PathKind::kConfig: return 6;
-      case PathKind::kNode: return 7;
-      case PathKind::kStorage: return 8;
-      case PathKind::kDns: return 9;
-      case PathKind::kCalls: return 10;
+      case PathKind::kSelf:
+        return 0;
+      case PathKind::kOwner:
+        return 1;
+      case PathKind::kOther:
+        return 2;
+      case PathKind::kService:
+        return 3;
+      case PathKind::kScaling:
+        return 4;
+      case PathKind::kNamespace:
+        return 5;
+      case PathKind::kConfig:
+        return 6;
+      case PathKind::kNode:
+        return 7;
+      case PathKind::kStorage:
+        return 8;
+      case PathKind::kDns:
+        return 9;
+      case PathKind::kCalls:
+        return 10;
     }
     return 0;
   };
@@ -54,8 +65,12 @@ PathKind MoreTelling(PathKind a, PathKind b) {
 
 class Search {
  public:
-  Search(const Graph& graph, const RuleBook& rules, const ImplicitEdges& implicit, const Burst& effect)
-      : graph_(graph), rules_(rules), implicit_(implicit), effect_(effect),
+  Search(const Graph& graph, const RuleBook& rules, const ImplicitEdges& implicit,
+         const Burst& effect)
+      : graph_(graph),
+        rules_(rules),
+        implicit_(implicit),
+        effect_(effect),
         controls_(rules.EdgeTypeByName("CONTROLS")),
         look_back_(rules.MaxLookBack(effect.cls)) {}
 
@@ -63,9 +78,8 @@ class Search {
     Walk();
     for (size_t i = 0; i < steps_.size(); ++i) Candidates(i);
     *looked_at += looked_at_;
-    std::sort(found_.begin(), found_.end(), [this](const Candidate& a, const Candidate& b) {
-      return Better(a, b);
-    });
+    std::sort(found_.begin(), found_.end(),
+              [this](const Candidate& a, const Candidate& b) { return Better(a, b); });
     std::vector<CauseLink> out;
     for (Candidate& c : found_) {
       const bool taken = std::any_of(out.begin(), out.end(), [&](const CauseLink& o) {
@@ -92,7 +106,8 @@ class Search {
   void Walk() {
     const Node* subject = graph_.Find(effect_.resource);
     if (subject == nullptr) return;
-    steps_.push_back({effect_.resource, 0, 0, false, {kBeginning, kForever}, PathKind::kSelf, -1, {}, false});
+    steps_.push_back(
+        {effect_.resource, 0, 0, false, {kBeginning, kForever}, PathKind::kSelf, -1, {}, false});
     best_[effect_.resource] = 0;
     using Entry = std::pair<double, int>;
     std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue;
@@ -115,7 +130,8 @@ class Search {
     const Timestamp since = effect_.key.onset - std::min<Duration>(kEdgeMemory, look_back_);
     auto visit = [&](Direction direction) {
       auto edge = [&](uint32_t other, uint16_t type, Interval valid) {
-        if (valid.from <= until && valid.to > since) Take(index, ResourceId(other), EdgeTypeId(type), direction, valid, push);
+        if (valid.from <= until && valid.to > since)
+          Take(index, ResourceId(other), EdgeTypeId(type), direction, valid, push);
         return steps_.size() < kMaxVisited;
       };
       const bool out = direction == Direction::kOut;
@@ -135,23 +151,30 @@ class Search {
   }
 
   template <typename Push>
-  void Take(int index, ResourceId other, EdgeTypeId type, Direction direction, Interval valid, Push& push) {
+  void Take(int index, ResourceId other, EdgeTypeId type, Direction direction, Interval valid,
+            Push& push) {
     const EdgeTypeInfo& info = rules_.EdgeType(type);
     const bool out = direction == Direction::kOut;
     const bool carries = info.travels == Travels::kBoth ||
                          info.travels == (out ? Travels::kToFrom : Travels::kFromTo);
     if (!carries) return;
-    if (!info.only_effects.empty() &&
-        std::find(info.only_effects.begin(), info.only_effects.end(), effect_.cls) == info.only_effects.end()) {
+    if (!info.only_effects.empty() && std::find(info.only_effects.begin(), info.only_effects.end(),
+                                                effect_.cls) == info.only_effects.end()) {
       return;
     }
     const Step& from = steps_[index];
-    const bool up = type == controls_ && !out;    // to the owner
-    const bool down = type == controls_ && out;   // to a child
+    const bool up = type == controls_ && !out;   // to the owner
+    const bool down = type == controls_ && out;  // to a child
     if (down && from.went_up) return;
-    Step next{other, from.cost + info.hop_cost, from.hops + 1, from.went_up || up,
+    Step next{other,
+              from.cost + info.hop_cost,
+              from.hops + 1,
+              from.went_up || up,
               {std::max(from.valid.from, valid.from), std::min(from.valid.to, valid.to)},
-              MoreTelling(from.kind, info.path), index, type, out};
+              MoreTelling(from.kind, info.path),
+              index,
+              type,
+              out};
     if (next.valid.empty()) return;
     const int place = static_cast<int>(steps_.size());
     auto [it, fresh] = best_.try_emplace(other, place);
@@ -161,8 +184,8 @@ class Search {
     push(place);
   }
 
-  // Of two ways to a slot the cheaper; of equal ones that which leads further, was there longer, tells
-  // more, and at last by the name of what it leads over: never by an id.
+  // Of two ways to a slot the cheaper; of equal ones that which leads further, was there longer,
+  // tells more, and at last by the name of what it leads over: never by an id.
   bool IsBetter(const Step& a, const Step& b) const {
     if (std::abs(a.cost - b.cost) > 1e-9) return a.cost < b.cost;
     if (a.hops != b.hops) return a.hops < b.hops;
@@ -211,9 +234,13 @@ class Search {
     PairPrior prior;
     auto try_class = [&](ClassId cls) {
       const PairPrior p = rules_.Prior(cls, effect_.cls, step.kind);
-      const double temporal = p.prior <= 0 ? 0 : LagLikelihood(p, effect_.earliest - cause.key.onset - tolerance,
-                                                               effect_.key.onset - cause.earliest);
-      if (temporal <= 0 || 0.3 * temporal + 0.4 * p.prior <= 0.3 * link.temporal + 0.4 * prior.prior) return;
+      const double temporal = p.prior <= 0
+                                  ? 0
+                                  : LagLikelihood(p, effect_.earliest - cause.key.onset - tolerance,
+                                                  effect_.key.onset - cause.earliest);
+      if (temporal <= 0 ||
+          0.3 * temporal + 0.4 * p.prior <= 0.3 * link.temporal + 0.4 * prior.prior)
+        return;
       prior = p;
       link.temporal = temporal;
       link.cause_class = cls;
@@ -241,8 +268,8 @@ class Search {
     }
   }
 
-  // Grouping links first, then confidence; among equals the change before the state before the symptom,
-  // the earlier, then by name.
+  // Grouping links first, then confidence; among equals the change before the state before the
+  // symptom, the earlier, then by name.
   bool Better(const Candidate& one, const Candidate& other) const {
     const CauseLink &a = one.link, &b = other.link;
     if (Groups(a) != Groups(b)) return Groups(a);
@@ -274,8 +301,8 @@ bool Groups(const CauseLink& link) {
 }
 
 Timestamp OrderTime(const RuleBook& rules, const Burst& b) {
-  // A step of precedence is worth 100 ms: enough to order what one second's truncation has mixed up,
-  // at most 10 s, what clocks of different emitters may differ by.
+  // A step of precedence is worth 100 ms: enough to order what one second's truncation has mixed
+  // up, at most 10 s, what clocks of different emitters may differ by.
   const int precedence = std::clamp(rules.Class(b.cls).precedence, 0, 100);
   return b.key.onset + std::chrono::milliseconds(100) * precedence;
 }
@@ -298,8 +325,8 @@ std::vector<CauseLink> FindCauses(const Graph& graph, const RuleBook& rules,
 std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
                                const std::vector<DirtyRegion>& from, size_t limit) {
   struct Place {
-    size_t index;    // in `out`
-    int queued = -1; // the hop whose turn it was last put down for
+    size_t index;     // in `out`
+    int queued = -1;  // the hop whose turn it was last put down for
   };
   std::vector<DirtyRegion> out;
   absl::flat_hash_map<ResourceId, Place> places;
@@ -337,8 +364,10 @@ std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
       };
       node->out.ForEach([&](const OpenEdge& e) { return take(e.other, e.type, Travels::kFromTo); });
       node->in.ForEach([&](const OpenEdge& e) { return take(e.other, e.type, Travels::kToFrom); });
-      node->out_closed.ForEach([&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kFromTo); });
-      node->in_closed.ForEach([&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kToFrom); });
+      node->out_closed.ForEach(
+          [&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kFromTo); });
+      node->in_closed.ForEach(
+          [&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kToFrom); });
     }
   }
   return out;

@@ -10,8 +10,8 @@
 
 namespace kg {
 
-// Neighbours that no stored edge gives: the namespace an object is in, the cluster's DNS. Each is used
-// only by the effects that its edge type names.
+// Neighbours that no stored edge gives: the namespace an object is in, the cluster's DNS. Each is
+// used only by the effects that its edge type names.
 class ImplicitEdges {
  public:
   struct Edge {
@@ -27,21 +27,22 @@ class ImplicitEdges {
 inline constexpr size_t kMaxCauses = 5;
 // At most kMaxCauses, each of another (resource, class), best first.
 //
-// Found on the same object or by a walk of at most three edges against the way failure travels, over
-// edges valid between cause and effect; going up to an owner and down again to its other children is
-// no path. `looked_at` counts the candidate bursts scored.
+// Found on the same object or by a walk of at most three edges against the way failure travels,
+// over edges valid between cause and effect; going up to an owner and down again to its other
+// children is no path. `looked_at` counts the candidate bursts scored.
 std::vector<CauseLink> FindCauses(const Graph& graph, const RuleBook& rules,
                                   const ImplicitEdges& implicit, const Burst& effect,
                                   uint64_t* looked_at);
 
-// Something about a slot that is no longer what it was, and the onsets of those whom that may concern.
+// Something about a slot that is no longer what it was, and the onsets of those whom that may
+// concern.
 struct DirtyRegion {
   ResourceId slot;
   Interval when;
 };
 
-// The slots that a failure of one of `from` can reach in at most three edges, each once and with a time
-// that contains those of all that reach it; `from` included; at most `limit`.
+// The slots that a failure of one of `from` can reach in at most three edges, each once and with a
+// time that contains those of all that reach it; `from` included; at most `limit`.
 std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
                                const std::vector<DirtyRegion>& from, size_t limit);
 

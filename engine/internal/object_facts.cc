@@ -25,8 +25,8 @@ std::optional<Timestamp> ParseTime(absl::string_view text) {
 std::optional<std::string> TemplatePrefix(absl::string_view kind) {
   if (kind == "Pod") return "";
   if (kind == "CronJob") return "spec.jobTemplate.spec.template.";
-  for (absl::string_view k : {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job",
-                              "ReplicationController"}) {
+  for (absl::string_view k :
+       {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"}) {
     if (kind == k) return "spec.template.";
   }
   return std::nullopt;
@@ -101,7 +101,8 @@ class Deriver {
     if (!RuleIsForThisKind(rule, &prefix)) return;
     const std::string pattern = absl::StrCat(prefix, rule.path);
     std::vector<std::string> elements;
-    for (const Field& f : Under(fields_, absl::string_view(pattern).substr(0, pattern.find("[*]")))) {
+    for (const Field& f :
+         Under(fields_, absl::string_view(pattern).substr(0, pattern.find("[*]")))) {
       if (f.kind == FieldKind::kEmpty || !MatchPath(pattern, f.path, &elements)) continue;
       // Siblings differ in the last member; a bracket may hold dots of its own.
       const size_t last = f.path.rfind('.');
@@ -147,7 +148,8 @@ class Deriver {
     if (!label("pod").empty()) Add(type, {"", true, "Pod", ns, label("pod"), ""}, false, 0);
     if (ValueAt(fields_, "health") == "down") {
       AddSignal("target", SignalPlace::kCondition, "", "TargetDown",
-                absl::StrCat("PromTarget/Up=False ", ValueAt(fields_, "lastError")), true, std::nullopt);
+                absl::StrCat("PromTarget/Up=False ", ValueAt(fields_, "lastError")), true,
+                std::nullopt);
     }
   }
 
@@ -169,7 +171,8 @@ class Deriver {
       for (const std::string& key : ElementKeys(fields_, at + ".matchExpressions")) {
         const std::string e = absl::StrCat(at, ".matchExpressions[", key, "]");
         LabelSelector::Expression expression{std::string(ValueAt(fields_, e + ".key")),
-                                             std::string(ValueAt(fields_, e + ".operator")), {}};
+                                             std::string(ValueAt(fields_, e + ".operator")),
+                                             {}};
         for (const Field& f : Under(fields_, e + ".values[")) expression.values.push_back(f.value);
         s.expressions.push_back(std::move(expression));
       }
@@ -186,7 +189,8 @@ class Deriver {
     // Of a ConfigMap only the hosts that its values name are kept.
     if (object_.kind == "ConfigMap") {
       for (const Field& f : Under(fields_, "hosts")) {
-        const auto service = ServiceOfHost(absl::string_view(f.value).substr(0, f.value.find(':')), object_.ns);
+        const auto service =
+            ServiceOfHost(absl::string_view(f.value).substr(0, f.value.find(':')), object_.ns);
         if (service.has_value()) Add("CALLS", *service, false, kEdgeHeuristic);
       }
     }
@@ -233,29 +237,36 @@ class Deriver {
     }
   }
 
-  // A status keeps the last end of a container only. One that ended again and again, and was not ready
-  // while it last ran, ended for the first time when its pod ceased to be ready.
+  // A status keeps the last end of a container only. One that ended again and again, and was not
+  // ready while it last ran, ended for the first time when its pod ceased to be ready.
   void FirstOfSeveral(const std::string& container, const std::string& at) {
     int64_t restarts = 0;
     const std::string last = at + ".lastState.terminated";
     const auto started = ParseTime(ValueAt(fields_, last + ".startedAt"));
     const auto down = ParseTime(ValueAt(fields_, "status.conditions[Ready].lastTransitionTime"));
     const auto born = ParseTime(ValueAt(fields_, "status.startTime"));
-    if (!absl::SimpleAtoi(ValueAt(fields_, at + ".restartCount"), &restarts) || restarts < 2) return;
-    if (!started.has_value() || !down.has_value() || !born.has_value() || ValueAt(fields_, at + ".ready") != "false") return;
+    if (!absl::SimpleAtoi(ValueAt(fields_, at + ".restartCount"), &restarts) || restarts < 2)
+      return;
+    if (!started.has_value() || !down.has_value() || !born.has_value() ||
+        ValueAt(fields_, at + ".ready") != "false")
+      return;
     // A pod that was never ready has been so since its start, which says nothing of the container.
-    if (ValueAt(fields_, "status.conditions[Ready].status") != "False" || *down >= *started || *down <= *born + 2s) return;
+    if (ValueAt(fields_, "status.conditions[Ready].status") != "False" || *down >= *started ||
+        *down <= *born + 2s)
+      return;
     const std::string reason(ValueAt(fields_, last + ".reason"));
-    AddSignal(absl::StrCat("exit/", container, "/", reason, "/", ToMicros(*down)), SignalPlace::kTerminated, container, reason,
-              absl::StrCat("exit code ", ValueAt(fields_, last + ".exitCode"), ": ", ValueAt(fields_, last + ".message")), false,
-              down);
+    AddSignal(absl::StrCat("exit/", container, "/", reason, "/", ToMicros(*down)),
+              SignalPlace::kTerminated, container, reason,
+              absl::StrCat("exit code ", ValueAt(fields_, last + ".exitCode"), ": ",
+                           ValueAt(fields_, last + ".message")),
+              false, down);
   }
 
   void Waiting(const std::string& container, const std::string& at) {
     const std::string reason(ValueAt(fields_, at + ".reason"));
     if (reason.empty()) return;
-    AddSignal(absl::StrCat("wait/", container, "/", reason), SignalPlace::kWaiting, container, reason,
-              std::string(ValueAt(fields_, at + ".message")), true, std::nullopt);
+    AddSignal(absl::StrCat("wait/", container, "/", reason), SignalPlace::kWaiting, container,
+              reason, std::string(ValueAt(fields_, at + ".message")), true, std::nullopt);
   }
 
   void Terminated(const std::string& container, const std::string& at) {
@@ -265,7 +276,8 @@ class Deriver {
     if (!finished.has_value() || (reason.empty() && code.empty())) return;
     AddSignal(absl::StrCat("exit/", container, "/", reason, "/", ToMicros(*finished)),
               SignalPlace::kTerminated, container, reason,
-              absl::StrCat("exit code ", code, ": ", ValueAt(fields_, at + ".message")), false, finished);
+              absl::StrCat("exit code ", code, ": ", ValueAt(fields_, at + ".message")), false,
+              finished);
   }
 
   void Conditions() {
@@ -274,9 +286,10 @@ class Deriver {
       const std::string status(ValueAt(fields_, at + ".status"));
       if (status.empty()) continue;
       const absl::string_view transition = ValueAt(fields_, at + ".lastTransitionTime");
-      AddSignal(absl::StrCat("cond/", type, "/", status, "/", transition), SignalPlace::kCondition, "",
-                std::string(ValueAt(fields_, at + ".reason")),
-                absl::StrCat(object_.kind, "/", type, "=", status, " ", ValueAt(fields_, at + ".message")),
+      AddSignal(absl::StrCat("cond/", type, "/", status, "/", transition), SignalPlace::kCondition,
+                "", std::string(ValueAt(fields_, at + ".reason")),
+                absl::StrCat(object_.kind, "/", type, "=", status, " ",
+                             ValueAt(fields_, at + ".message")),
                 true, ParseTime(transition));
     }
   }
@@ -302,8 +315,8 @@ class Deriver {
     Add("ENDPOINTS_OF", service, false, 0);
     if (ready > 0) return;
     const ClassId cls = rules_.ClassByName("NO_READY_ENDPOINTS");
-    facts_.signals.push_back({absl::StrCat("noready/", service.name), SignalPlace::kCondition, cls, "",
-                              "NoReadyEndpoints", "no endpoint of the Service is ready", true,
+    facts_.signals.push_back({absl::StrCat("noready/", service.name), SignalPlace::kCondition, cls,
+                              "", "NoReadyEndpoints", "no endpoint of the Service is ready", true,
                               std::nullopt, service});
   }
 
@@ -332,7 +345,8 @@ class Deriver {
 
   void Routes(const ObjectRef& service, const std::string& target) {
     if (ValueAt(fields_, target + ".kind") != "Pod") return;
-    const ObjectRef pod{"", true, "Pod", object_.ns, std::string(ValueAt(fields_, target + ".name")), ""};
+    const ObjectRef pod{
+        "", true, "Pod", object_.ns, std::string(ValueAt(fields_, target + ".name")), ""};
     // The slice asserts an edge between two other objects: from the Service, to the Pod.
     facts_.references.push_back({rules_.EdgeTypeByName("ROUTES_TO"), pod, false, 0, service});
   }
@@ -355,7 +369,8 @@ bool LabelSelector::Matches(const std::map<std::string, std::string>& labels) co
   return std::all_of(expressions.begin(), expressions.end(), [&](const Expression& e) {
     auto it = labels.find(e.key);
     const bool has = it != labels.end();
-    const bool in = has && std::find(e.values.begin(), e.values.end(), it->second) != e.values.end();
+    const bool in =
+        has && std::find(e.values.begin(), e.values.end(), it->second) != e.values.end();
     if (e.op == "In") return in;
     if (e.op == "NotIn") return !in;
     if (e.op == "Exists") return has;

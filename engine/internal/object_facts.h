@@ -8,8 +8,8 @@
 #include "engine/internal/fields.h"
 #include "engine/rules.h"
 
-// What one state of a Kubernetes object says about the world, read off its fields by the rule tables.
-// A pure function of the object: nothing here knows time, other objects or the store.
+// What one state of a Kubernetes object says about the world, read off its fields by the rule
+// tables. A pure function of the object: nothing here knows time, other objects or the store.
 
 namespace kg {
 
@@ -22,18 +22,18 @@ struct Reference {
   std::optional<ObjectRef> from;  // where the object asserts an edge between two others
 };
 
-// Something its status says. Holding signals stay true while the state lasts; the others happened at
-// `since`.
+// Something its status says. Holding signals stay true while the state lasts; the others happened
+// at `since`.
 struct Signal {
-  std::string id;         // with the object's uid it names the episode; states only what a record says
+  std::string id;  // with the object's uid it names the episode; states only what a record says
   SignalPlace place = SignalPlace::kCondition;
   ClassId cls;
   std::string container;
   std::string reason;
   std::string message;
   bool holds = true;
-  std::optional<Timestamp> since;   // the source's own instant
-  std::optional<ObjectRef> about;   // where the episode's subject is another object
+  std::optional<Timestamp> since;  // the source's own instant
+  std::optional<ObjectRef> about;  // where the episode's subject is another object
 };
 
 struct LabelSelector {
@@ -44,7 +44,8 @@ struct LabelSelector {
   };
   std::map<std::string, std::string> equals;
   std::vector<Expression> expressions;
-  bool when_empty = false;  // an empty selector selects: nothing (Service) or all (PDB, NetworkPolicy)
+  bool when_empty =
+      false;  // an empty selector selects: nothing (Service) or all (PDB, NetworkPolicy)
 
   bool Matches(const std::map<std::string, std::string>& labels) const;
   bool operator==(const LabelSelector&) const = default;
@@ -54,8 +55,8 @@ struct ObjectFacts {
   std::vector<Reference> references;
   std::vector<Signal> signals;
   std::map<std::string, std::string> labels;
-  std::optional<LabelSelector> selector;   // of Pods in the same namespace
-  EdgeTypeId selects;                      // the edge type that the selector gives
+  std::optional<LabelSelector> selector;  // of Pods in the same namespace
+  EdgeTypeId selects;                     // the edge type that the selector gives
 };
 
 // `object` is canonical. Rules whose class is normal life give no signal.

@@ -10,17 +10,16 @@
 
 namespace kg {
 
-// A sorted vector that is cheap to copy and to change in one place: elements live in shared chunks of
-// at most kChunk, and a change copies one chunk and the list of chunks, unless nobody shares them: then
-// it happens in place. Copies share everything. One pointer wide; up to kChunk elements are one block of
-// memory, so that a walk over a small one misses the cache once.
-// Concurrency: distinct copies may be read and changed from distinct threads.
-// kChunk: smaller where copying an element costs more than a few bytes, as a shared pointer does.
-// Limitations: fn of a ForEach may not change the vector that it is called from.
+// A sorted vector that is cheap to copy and to change in one place: elements live in shared chunks
+// of at most kChunk, and a change copies one chunk and the list of chunks, unless nobody shares
+// them: then it happens in place. Copies share everything. One pointer wide; up to kChunk elements
+// are one block of memory, so that a walk over a small one misses the cache once. Concurrency:
+// distinct copies may be read and changed from distinct threads. kChunk: smaller where copying an
+// element costs more than a few bytes, as a shared pointer does. Limitations: fn of a ForEach may
+// not change the vector that it is called from.
 template <typename T, typename Less, size_t kChunk = 512>
 class PersistentVector {
  public:
-
   PersistentVector() = default;
   PersistentVector(const PersistentVector& o) : root_(o.root_) { Share(root_); }
   PersistentVector(PersistentVector&& o) noexcept : root_(std::exchange(o.root_, nullptr)) {}
@@ -125,9 +124,10 @@ class PersistentVector {
     }
     OwnList();
     const size_t i = std::min<size_t>(
-        static_cast<size_t>(std::partition_point(root_->leaves(), root_->leaves() + root_->count,
-                                                 [&](const Leaf& l) { return less(l->back(), key); }) -
-                            root_->leaves()),
+        static_cast<size_t>(
+            std::partition_point(root_->leaves(), root_->leaves() + root_->count,
+                                 [&](const Leaf& l) { return less(l->back(), key); }) -
+            root_->leaves()),
         root_->count - 1);
     Remove(&root_->leaves()[i].block, key);
     if (root_->leaves()[i].block != nullptr) return true;
@@ -151,7 +151,9 @@ class PersistentVector {
     uint32_t room = 0;
 
     T* values() { return reinterpret_cast<T*>(reinterpret_cast<char*>(this) + kHeader); }
-    const T* values() const { return reinterpret_cast<const T*>(reinterpret_cast<const char*>(this) + kHeader); }
+    const T* values() const {
+      return reinterpret_cast<const T*>(reinterpret_cast<const char*>(this) + kHeader);
+    }
     Leaf* leaves() { return reinterpret_cast<Leaf*>(reinterpret_cast<char*>(this) + kHeader); }
     const Leaf* leaves() const {
       return reinterpret_cast<const Leaf*>(reinterpret_cast<const char*>(this) + kHeader);
@@ -164,7 +166,8 @@ class PersistentVector {
     bool alone() const { return references.load(std::memory_order_acquire) == 1; }
   };
   static constexpr size_t kHeader = sizeof(Block);
-  static_assert(alignof(T) <= 16 && kHeader % alignof(T) == 0, "elements stand right behind the header");
+  static_assert(alignof(T) <= 16 && kHeader % alignof(T) == 0,
+                "elements stand right behind the header");
 
   // What there is to read, as a range of leaves: the root itself when it is the only one.
   struct Leaves {
@@ -222,7 +225,9 @@ class PersistentVector {
   size_t LeafFor(const T& v, const Less& less) const {
     const Leaf* first = root_->leaves();
     const size_t i = static_cast<size_t>(
-        std::partition_point(first, first + root_->count, [&](const Leaf& l) { return less(l->back(), v); }) - first);
+        std::partition_point(first, first + root_->count,
+                             [&](const Leaf& l) { return less(l->back(), v); }) -
+        first);
     return std::min<size_t>(i, root_->count - 1);
   }
 
@@ -230,7 +235,8 @@ class PersistentVector {
   static void Insert(Block** slot, T v) {
     const Less less;
     Block* b = *slot;
-    const size_t at = static_cast<size_t>(std::lower_bound(b->begin(), b->end(), v, less) - b->begin());
+    const size_t at =
+        static_cast<size_t>(std::lower_bound(b->begin(), b->end(), v, less) - b->begin());
     const bool replaces = at < b->count && !less(v, b->values()[at]);
     if (b->alone() && (replaces || b->count < b->room)) {
       if (replaces) {
@@ -266,7 +272,8 @@ class PersistentVector {
       Release(std::exchange(*slot, nullptr));
       return;
     }
-    const size_t at = static_cast<size_t>(std::lower_bound(b->begin(), b->end(), key, Less()) - b->begin());
+    const size_t at =
+        static_cast<size_t>(std::lower_bound(b->begin(), b->end(), key, Less()) - b->begin());
     if (b->alone()) {
       std::move(b->values() + at + 1, b->values() + b->count, b->values() + at);
       std::destroy_at(b->values() + --b->count);
@@ -279,8 +286,8 @@ class PersistentVector {
     Release(std::exchange(*slot, own));
   }
 
-  // The upper part of an own block of elements, taken out of it: half, or where the vector grows at its
-  // end what was put there last, so that blocks of ordered input are full.
+  // The upper part of an own block of elements, taken out of it: half, or where the vector grows at
+  // its end what was put there last, so that blocks of ordered input are full.
   static Block* TakeUpper(Block* b, bool at_end) {
     const size_t keep = at_end ? b->count - 1 : b->count / 2;
     Block* upper = NewBlock(b->count - keep);

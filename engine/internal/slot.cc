@@ -13,15 +13,16 @@ constexpr size_t kMaxPaths = 32;
 
 // Managers that write status or what the cluster itself decides; their stamps date no change.
 bool IsControlPlane(absl::string_view manager) {
-  return absl::StartsWith(manager, "kube-controller-manager") || absl::StartsWith(manager, "kubelet") ||
-         absl::StartsWith(manager, "kube-scheduler");
+  return absl::StartsWith(manager, "kube-controller-manager") ||
+         absl::StartsWith(manager, "kubelet") || absl::StartsWith(manager, "kube-scheduler");
 }
 
 // Kinds whose appearance follows from something else that changed.
 bool IsConsequence(absl::string_view kind) {
-  for (absl::string_view k : {"Pod", "ReplicaSet", "ControllerRevision", "EndpointSlice", "Endpoints",
-                              "Node", "Lease", "Event", "PersistentVolume", "PersistentVolumeClaim",
-                              "Namespace", "PromTarget", "PromRule", "ServiceAccount", "VolumeAttachment"}) {
+  for (absl::string_view k :
+       {"Pod", "ReplicaSet", "ControllerRevision", "EndpointSlice", "Endpoints", "Node", "Lease",
+        "Event", "PersistentVolume", "PersistentVolumeClaim", "Namespace", "PromTarget", "PromRule",
+        "ServiceAccount", "VolumeAttachment"}) {
     if (kind == k) return true;
   }
   return false;
@@ -151,13 +152,15 @@ class Unfolder {
     }
     const std::optional<ObjectChange>& change = *known;
     if (!change.has_value()) return;
-    const bool stamped = Stamp(lane, stretches[i].state, stretches[i - 1].last, stretches[i].first).has_value();
+    const bool stamped =
+        Stamp(lane, stretches[i].state, stretches[i - 1].last, stretches[i].first).has_value();
     // A template that comes back is the same change again; anything else is told by what it did.
     const uint64_t target = after->second->template_hash;
     const bool templated = target != 0 && before->second->template_hash != target;
     DerivedEpisode& e = Episode(absl::StrCat(
         "change/", IdOf(lane.uid), "/",
-        absl::Hex(templated ? target : storage::keys::StableHash(absl::StrJoin(change->texts, "\n")))));
+        absl::Hex(templated ? target
+                            : storage::keys::StableHash(absl::StrJoin(change->texts, "\n")))));
     e.etype = "k8s.change";
     e.uid = lane.uid;
     e.cls = change->classes.front();
@@ -204,8 +207,8 @@ class Unfolder {
     return std::any_of(slot_.states.begin(), slot_.states.end(), [](const auto& s) {
       const Fields& fields = s.second->fields;
       return std::any_of(fields.begin(), fields.end(), [](const Field& f) {
-        return absl::StartsWith(f.path, "metadata.ownerReferences[") && absl::EndsWith(f.path, ".controller") &&
-               f.value == "true";
+        return absl::StartsWith(f.path, "metadata.ownerReferences[") &&
+               absl::EndsWith(f.path, ".controller") && f.value == "true";
       });
     });
   }
@@ -213,9 +216,10 @@ class Unfolder {
   void AppearanceEpisode(absl::string_view prefix, const std::string& uid, absl::string_view token,
                          absl::string_view reason, Timestamp at) {
     std::vector<ClassId> classes = rules_.ClassifyChange(slot_.name->kind, {std::string(token)});
-    classes.erase(std::remove_if(classes.begin(), classes.end(), [&](ClassId c) {
-      return rules_.Class(c).category != Category::kChange;
-    }), classes.end());
+    classes.erase(
+        std::remove_if(classes.begin(), classes.end(),
+                       [&](ClassId c) { return rules_.Class(c).category != Category::kChange; }),
+        classes.end());
     if (classes.empty()) return;
     DerivedEpisode& e = Episode(absl::StrCat(prefix, IdOf(uid)));
     e.etype = "k8s.change";
@@ -268,7 +272,9 @@ Timestamp Unlisted(const Slot& slot, const Life* life, const Interval& alive, Ti
   return alive.Contains(t) ? t : kForever;
 }
 
-Timestamp StartOfLife(const Life& l) { return l.created != kBeginning ? l.created : l.first_seen; }
+Timestamp StartOfLife(const Life& l) {
+  return l.created != kBeginning ? l.created : l.first_seen;
+}
 
 }  // namespace
 
@@ -285,7 +291,8 @@ std::vector<Incarnation> Incarnations(const Slot& slot) {
   for (const auto& [uid, life] : slot.lives) {
     const Timestamp start = std::min(StartOfLife(life), std::min(life.deleted, life.deleting));
     if (start == kForever) continue;
-    out.push_back({uid, {start, std::min(life.deleted, life.deleting)}, life.created == kBeginning});
+    out.push_back(
+        {uid, {start, std::min(life.deleted, life.deleting)}, life.created == kBeginning});
   }
   if (out.empty() && slot.named_first != kForever) {
     out.push_back({"", {slot.named_first, kForever}, true});
@@ -335,7 +342,8 @@ void MergeRuns(std::vector<DerivedRun>* runs) {
   });
   std::vector<DerivedRun> out;
   for (const DerivedRun& r : *runs) {
-    const bool joins = !out.empty() && (out.back().end == kForever || r.onset <= out.back().end + kEpisodeGap);
+    const bool joins =
+        !out.empty() && (out.back().end == kForever || r.onset <= out.back().end + kEpisodeGap);
     if (joins) {
       out.back().end = std::max(out.back().end, r.end);
     } else {
@@ -345,14 +353,16 @@ void MergeRuns(std::vector<DerivedRun>* runs) {
   *runs = std::move(out);
 }
 
-std::optional<ObjectChange> ChangeBetween(const RuleBook& rules, absl::string_view kind, const Fields& before,
-                                          const Fields& after, absl::string_view keep) {
+std::optional<ObjectChange> ChangeBetween(const RuleBook& rules, absl::string_view kind,
+                                          const Fields& before, const Fields& after,
+                                          absl::string_view keep) {
   std::vector<std::string> paths;
   std::vector<std::pair<bool, std::string>> texts;  // (mere bookkeeping, text)
   for (FieldChange& c : Diff(before, after)) {
     if (absl::StartsWith(c.path, "status.") || !absl::StartsWith(c.path, keep)) continue;
     const absl::string_view value = ValueAt(after, c.path);
-    std::string path = value.empty() || value.size() > 64 ? c.path : absl::StrCat(c.path, " = ", value);
+    std::string path =
+        value.empty() || value.size() > 64 ? c.path : absl::StrCat(c.path, " = ", value);
     const std::vector<ClassId> alone = rules.ClassifyChange(kind, {path});
     const bool counts = !alone.empty() && rules.Class(alone.front()).category == Category::kChange;
     texts.emplace_back(!counts, std::move(c.text));
@@ -364,20 +374,24 @@ std::optional<ObjectChange> ChangeBetween(const RuleBook& rules, absl::string_vi
     if (rules.Class(cls).category == Category::kChange) out.classes.push_back(cls);
   }
   if (out.classes.empty()) return std::nullopt;
-  std::stable_sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(texts.begin(), texts.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   for (auto& [bookkeeping, text] : texts) {
     if (out.texts.size() < kMaxPaths) out.texts.push_back(std::move(text));
   }
-  out.summary = absl::StrJoin(out.texts.begin(), out.texts.begin() + static_cast<ptrdiff_t>(std::min<size_t>(out.texts.size(), 3)), "; ");
+  out.summary = absl::StrJoin(
+      out.texts.begin(),
+      out.texts.begin() + static_cast<ptrdiff_t>(std::min<size_t>(out.texts.size(), 3)), "; ");
   return out;
 }
 
 namespace {
 
 bool IsNews(const ManagedStamp& m, const std::vector<ManagedStamp>& known) {
-  return !IsControlPlane(m.manager) && std::none_of(known.begin(), known.end(), [&](const ManagedStamp& o) {
-    return o.manager == m.manager && o.time == m.time;
-  });
+  return !IsControlPlane(m.manager) &&
+         std::none_of(known.begin(), known.end(), [&](const ManagedStamp& o) {
+           return o.manager == m.manager && o.time == m.time;
+         });
 }
 
 }  // namespace
@@ -389,9 +403,12 @@ void LearnStamps(const std::vector<ManagedStamp>& stamps, std::vector<ManagedSta
 }
 
 bool KnowsStamps(const std::vector<ManagedStamp>& stamps, const std::vector<ManagedStamp>& known) {
-  return std::none_of(stamps.begin(), stamps.end(), [&](const ManagedStamp& m) { return IsNews(m, known); });
+  return std::none_of(stamps.begin(), stamps.end(),
+                      [&](const ManagedStamp& m) { return IsNews(m, known); });
 }
 
-SlotHistory Unfold(const Slot& slot, const RuleBook& rules) { return Unfolder(slot, rules).Run(); }
+SlotHistory Unfold(const Slot& slot, const RuleBook& rules) {
+  return Unfolder(slot, rules).Run();
+}
 
 }  // namespace kg

@@ -144,9 +144,9 @@ void StretchList::Remember(Timestamp at, uint64_t state, int64_t rank, Timestamp
 }
 
 void StretchList::Forget(Timestamp at) {
-  exact_.erase(std::remove_if(exact_.begin(), exact_.end(),
-                              [&](const Sighting& e) { return e.at == at; }),
-               exact_.end());
+  exact_.erase(
+      std::remove_if(exact_.begin(), exact_.end(), [&](const Sighting& e) { return e.at == at; }),
+      exact_.end());
 }
 
 }  // namespace kg

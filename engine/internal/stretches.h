@@ -12,20 +12,20 @@ struct Stretch {
   Timestamp first;
   Timestamp last;
   uint64_t state = 0;
-  int64_t rank = 0;   // generation: decides between two states seen at the same instant
+  int64_t rank = 0;  // generation: decides between two states seen at the same instant
 
   auto operator<=>(const Stretch&) const = default;
 };
 
-// What one thing looked like over time: a fold over the *set* of sightings (time, state), whatever the
-// order in which they arrive.
+// What one thing looked like over time: a fold over the *set* of sightings (time, state), whatever
+// the order in which they arrive.
 //
 // Operation: sightings of equal states that no other separates are one stretch. A state holds from
 // its first sighting until the first of the next stretch. Of two states seen at one instant the
 // larger rank wins, then the larger state (a hash of content); the loser leaves no trace.
-// Limitations: exact sighting times are kept for the last kExact of data time, and up to kExactCount
-// of older ones. A sighting that contradicts a stretch where it has none is reported as kPoint and
-// changes nothing.
+// Limitations: exact sighting times are kept for the last kExact of data time, and up to
+// kExactCount of older ones. A sighting that contradicts a stretch where it has none is reported as
+// kPoint and changes nothing.
 class StretchList {
  public:
   static constexpr Duration kExact = std::chrono::minutes(10);
@@ -68,8 +68,8 @@ class StretchList {
   Outcome ReplaceAt(size_t i, Timestamp at, uint64_t state, int64_t rank);
   void MergeAround(size_t i);
 
-  std::vector<Stretch> stretches_;   // by time, disjoint, neighbours differ in state
-  std::vector<Sighting> exact_;      // by time
+  std::vector<Stretch> stretches_;  // by time, disjoint, neighbours differ in state
+  std::vector<Sighting> exact_;     // by time
   Timestamp exact_since_ = kBeginning;
 };
 

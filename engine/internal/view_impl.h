@@ -12,7 +12,10 @@ class ViewImpl : public View {
  public:
   ViewImpl(Published published, Timestamp as_of, std::shared_ptr<const RuleBook> rules,
            std::shared_ptr<const Identity> identity)
-      : p_(std::move(published)), as_of_(as_of), rules_(std::move(rules)), identity_(std::move(identity)) {}
+      : p_(std::move(published)),
+        as_of_(as_of),
+        rules_(std::move(rules)),
+        identity_(std::move(identity)) {}
 
   Timestamp as_of() const override { return as_of_; }
   Timestamp data_clock() const override { return p_.clock; }
@@ -23,18 +26,24 @@ class ViewImpl : public View {
   bool derived_complete() const override { return true; }
 
   std::vector<ScopeDescription> scopes() const override;
-  std::optional<ScopeId> FindScope(const ScopeName& name) const override { return identity_->FindScope(name); }
+  std::optional<ScopeId> FindScope(const ScopeName& name) const override {
+    return identity_->FindScope(name);
+  }
   std::shared_ptr<const SlotName> Name(ResourceId id) const override { return identity_->Name(id); }
   std::optional<ResourceId> Find(ScopeId scope, const ObjectRef& ref) const override;
-  std::vector<ResourceId> List(ScopeId scope, const std::string& ns, const std::string& kind) const override;
+  std::vector<ResourceId> List(ScopeId scope, const std::string& ns,
+                               const std::string& kind) const override;
 
-  absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId scope, EpisodeKey key) const override;
+  absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId scope,
+                                                       EpisodeKey key) const override;
   absl::Status ForEachEpisode(ScopeId scope, Interval when,
                               const std::function<bool(const EpisodeRecord&)>& fn) const override;
   absl::Status ForEachEpisodeOf(ScopeId scope, ResourceId resource, Interval when,
                                 const std::function<bool(const EpisodeRecord&)>& fn) const override;
-  absl::StatusOr<std::vector<EpisodeKey>> FindEvent(ScopeId scope, const std::string& event_id) const override;
-  absl::StatusOr<std::vector<RevisionRecord>> Revisions(ScopeId scope, ResourceId id, Interval when) const override;
+  absl::StatusOr<std::vector<EpisodeKey>> FindEvent(ScopeId scope,
+                                                    const std::string& event_id) const override;
+  absl::StatusOr<std::vector<RevisionRecord>> Revisions(ScopeId scope, ResourceId id,
+                                                        Interval when) const override;
   absl::StatusOr<std::vector<DeadLetter>> DeadLetters(ScopeId scope, size_t limit) const override;
 
  private:

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 
 namespace kg {
 namespace {
@@ -15,13 +15,15 @@ Severity FromName(absl::string_view named, Severity otherwise) {
   if (named == "FATAL" || named == "CRITICAL" || named == "PAGE") return Severity::kFatal;
   if (named == "ERROR") return Severity::kError;
   if (named == "WARNING" || named == "WARN") return Severity::kWarning;
-  if (named == "INFO" || named == "NORMAL" || named == "DEBUG" || named == "NONE") return Severity::kInfo;
+  if (named == "INFO" || named == "NORMAL" || named == "DEBUG" || named == "NONE")
+    return Severity::kInfo;
   return otherwise;
 }
 
 }  // namespace
 
-Writer::Writer(storage::Store* store, const RuleBook* rules, Identity* identity, DatabaseOptions options)
+Writer::Writer(storage::Store* store, const RuleBook* rules, Identity* identity,
+               DatabaseOptions options)
     : store_(store), rules_(*rules), identity_(identity), options_(std::move(options)) {
   slots_.push_back(nullptr);
   for (const EdgeTypeInfo& e : rules_.edge_types()) {
@@ -69,7 +71,8 @@ ApplyResult Writer::Fold(Batch&& batch) {
   return result;
 }
 
-// Far-future records can't move the clock; they wait as dead letters for someone to look at a clock.
+// Far-future records can't move the clock; they wait as dead letters for someone to look at a
+// clock.
 bool Writer::Refuse(Timestamp at, const char* field, const ScopeName& scope, ApplyResult* result) {
   if (at <= options_.now() + options_.future_tolerance) {
     if (at > clock_) clock_ = at;
@@ -93,14 +96,15 @@ bool Writer::TooOld(Timestamp end, ApplyResult* result) {
   if (end >= oldest) return false;
   ++result->refused;
   if (result->problems.size() < kMaxProblems) {
-    result->problems.push_back("older than the retention; a longer one can be set when the database is made");
+    result->problems.push_back(
+        "older than the retention; a longer one can be set when the database is made");
   }
   return true;
 }
 
 void Writer::AddDeadLetter(ScopeId scope, const DeadLetter& letter) {
-  const auto key = storage::keys::Hash128Of(
-      absl::StrCat(letter.source, "\n", letter.position, "\n", letter.reason, "\n", letter.excerpt));
+  const auto key = storage::keys::Hash128Of(absl::StrCat(letter.source, "\n", letter.position, "\n",
+                                                         letter.reason, "\n", letter.excerpt));
   RowOp op;
   op.scope = scope;
   op.key = storage::keys::EventId(key);
@@ -145,31 +149,34 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
       return;
     }
     Touch(slot);
-    slot.deletions.insert(std::lower_bound(slot.deletions.begin(), slot.deletions.end(), r.at), r.at);
+    slot.deletions.insert(std::lower_bound(slot.deletions.begin(), slot.deletions.end(), r.at),
+                          r.at);
     ++result->applied;
     return;
   }
 
   auto known = slot.lives.find(uid);
   Life life = known == slot.lives.end() ? Life() : known->second;
-  if (r.created.has_value()) life.created = life.created == kBeginning ? *r.created : std::min(life.created, *r.created);
+  if (r.created.has_value())
+    life.created = life.created == kBeginning ? *r.created : std::min(life.created, *r.created);
   if (r.deleting.has_value()) life.deleting = std::min(life.deleting, *r.deleting);
   if (!present) life.deleted = std::min(life.deleted, r.at);
   const Timestamp last_seen = std::max(life.last_seen, r.at);
   if (shows_state) life.first_seen = std::min(life.first_seen, r.at);
 
-  // The common case, a refresh of what is known, must stay cheap: nothing is derived again. When a thing
-  // was last seen matters only beside a deletion by name and a complete listing without it.
+  // The common case, a refresh of what is known, must stay cheap: nothing is derived again. When a
+  // thing was last seen matters only beside a deletion by name and a complete listing without it.
   const bool may_revive = life.unlisted != kForever || ListedWithin(slot, life.last_seen, r.at);
-  if (known != slot.lives.end() && !uid.empty() && life == known->second && slot.deletions.empty() &&
-      !(shows_state && may_revive)) {
+  if (known != slot.lives.end() && !uid.empty() && life == known->second &&
+      slot.deletions.empty() && !(shows_state && may_revive)) {
     if (!shows_state) {
       ++result->unchanged;
       return;
     }
     Lane& lane = slot.LaneFor(uid, r.shape);
     const auto& stretches = lane.seen.stretches();
-    const bool newest = !stretches.empty() && stretches.back().state == hash && r.at >= stretches.back().first;
+    const bool newest =
+        !stretches.empty() && stretches.back().state == hash && r.at >= stretches.back().first;
     const bool known_stamps = KnowsStamps(r.managed, lane.managed[hash]);
     if (known_stamps && (newest || lane.seen.Covers(r.at, hash))) {
       lane.seen.Insert(r.at, hash, r.generation, clock_);
@@ -180,7 +187,8 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
     }
     // Of two states of one instant the weaker leaves no trace, however often it is told.
     StretchList probe = lane.seen;
-    if (known_stamps && probe.Insert(r.at, hash, r.generation, clock_) == StretchList::Outcome::kNothing) {
+    if (known_stamps &&
+        probe.Insert(r.at, hash, r.generation, clock_) == StretchList::Outcome::kNothing) {
       ++result->unchanged;
       return;
     }
@@ -271,7 +279,8 @@ void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
   Classified(&rec, SignalPlace::kAlert, "");
   rec.severity = rec.category == Category::kNoise ? Severity::kInfo
                                                   : FromName(rec.named_severity, rec.severity);
-  const Duration pending = r.active_at.has_value() ? Duration(0) : rules_.AlertFor(r.name).value_or(Duration(0));
+  const Duration pending =
+      r.active_at.has_value() ? Duration(0) : rules_.AlertFor(r.name).value_or(Duration(0));
   const Timestamp onset = r.active_at.value_or(r.starts_at);
   const EpisodeId alert{scope.value, rec.hash().value};
   auto& runs = alert_runs_[alert];
@@ -340,20 +349,23 @@ void Writer::Handle(CompletenessRecord&& r, ApplyResult* result) {
   if (namespaces.empty()) namespaces.push_back("");
   for (const ObjectRef& k : r.kinds) {
     const ObjectRef kind = Canonical(rules_, k);
-    for (const std::string& ns : namespaces) news = FoldListing({scope, kind.group, kind.kind, ns, ""}, r.at) || news;
+    for (const std::string& ns : namespaces)
+      news = FoldListing({scope, kind.group, kind.kind, ns, ""}, r.at) || news;
   }
   news ? ++result->applied : ++result->unchanged;
 }
 
 absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
-  if (failed_) return absl::FailedPreconditionError("an earlier commit failed; reopen the database");
+  if (failed_)
+    return absl::FailedPreconditionError("an earlier commit failed; reopen the database");
   if (clock_ != kBeginning) store_->AdvanceDataClock(clock_);
   DeriveTouchedSlots();
   WriteEdges();
   WriteEpisodes();
   Settle();
   ForgetRedirected();
-  if (wants_commit_ || flush_confirmations || clock_ - confirmations_written_ >= StretchList::kExact) {
+  if (wants_commit_ || flush_confirmations ||
+      clock_ - confirmations_written_ >= StretchList::kExact) {
     WriteEdgeConfirmations();
     for (ResourceId id : unconfirmed_) {
       if (touched_slots_.count(id) == 0) WriteSlot(*slots_[id.value]);
@@ -390,7 +402,8 @@ absl::StatusOr<uint64_t> Writer::CommitRows() {
   for (const ScopeInfo& s : identity_->TakeChangedScopes()) {
     std::string key = "s";
     storage::keys::AppendU32(&key, s.id.value);
-    PutTable(storage::Table::kMeta, ScopeId(0), std::move(key), records::EncodeScope(s.tenant, s.cluster));
+    PutTable(storage::Table::kMeta, ScopeId(0), std::move(key),
+             records::EncodeScope(s.tenant, s.cluster));
   }
   WriteFeed();
   std::vector<Timestamp> times;
@@ -419,8 +432,8 @@ absl::StatusOr<uint64_t> Writer::CommitRows() {
   return info->sequence;
 }
 
-// F: one row per commit, in the bucket of the data clock: 'E' with the key of an episode, or 'I' with the
-// id of an incident, one behind the other, each behind its scope.
+// F: one row per commit, in the bucket of the data clock: 'E' with the key of an episode, or 'I'
+// with the id of an incident, one behind the other, each behind its scope.
 void Writer::WriteFeed() {
   if (feed_.empty() || clock_ == kBeginning) return;
   RowOp op;

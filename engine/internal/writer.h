@@ -43,8 +43,8 @@ struct Published {
 // Folds batches into facts, derives what follows, and turns both into one commit.
 //
 // Operation: Begin, then any number of Fold, then Commit. Fold changes only working state; Commit
-// derives (links, incidents), writes one batch and yields the next version to publish. After a failed
-// commit the working state is ahead of the store and the writer refuses to go on.
+// derives (links, incidents), writes one batch and yields the next version to publish. After a
+// failed commit the working state is ahead of the store and the writer refuses to go on.
 // Concurrency: one thread at a time.
 class Writer : private ImplicitEdges {
  public:
@@ -67,9 +67,9 @@ class Writer : private ImplicitEdges {
   const Slot* FindSlot(ResourceId id) const;
 
  private:
-  using EpisodeId = std::pair<uint32_t, uint64_t>;            // scope, hash of the event id
-  using BurstId = std::pair<uint32_t, EpisodeKey>;            // scope, key
-  using Spans = absl::InlinedVector<Interval, 1>;             // onset and end of each burst, by onset
+  using EpisodeId = std::pair<uint32_t, uint64_t>;  // scope, hash of the event id
+  using BurstId = std::pair<uint32_t, EpisodeKey>;  // scope, key
+  using Spans = absl::InlinedVector<Interval, 1>;   // onset and end of each burst, by onset
 
   // Where a row of a burst stands.
   struct Place {
@@ -101,8 +101,8 @@ class Writer : private ImplicitEdges {
   };
   // What the topology topic said of two slots, besides what topology_ holds.
   struct Pair {
-    std::vector<Timestamp> deletes;   // that named no type; ascending
-    std::vector<EdgeTypeId> types;    // claimed so far
+    std::vector<Timestamp> deletes;  // that named no type; ascending
+    std::vector<EdgeTypeId> types;   // claimed so far
   };
 
   // writer.cc
@@ -121,12 +121,16 @@ class Writer : private ImplicitEdges {
   ResourceId ResolveRef(ScopeId scope, const ObjectRef& ref);  // canonicalises
   void Touch(Slot& slot);                                      // before its facts change
   void Sight(Slot& slot, const std::string& uid, Timestamp at);
-  // A listing shows that it is there, though not in which state. False: nothing new, here and below.
+  // A listing shows that it is there, though not in which state. False: nothing new, here and
+  // below.
   bool SightListed(Slot& slot, const std::string& uid, Timestamp at);
-  // What a complete listing of a kind in a namespace ("": everywhere) lacks was gone; `what` has no name.
+  // What a complete listing of a kind in a namespace ("": everywhere) lacks was gone; `what` has no
+  // name.
   bool FoldListing(const SlotName& what, Timestamp at);
   void NoteUnlisted(Slot& slot);
-  Listings& ListingsOf(const SlotName& what) { return listings_[{what.scope.value, what.group, what.kind}]; }
+  Listings& ListingsOf(const SlotName& what) {
+    return listings_[{what.scope.value, what.group, what.kind}];
+  }
   void LearnState(Slot& slot, uint64_t hash, Fields fields);
   void MentionHosts(Slot& slot, const std::string& uid, absl::string_view text, Timestamp at);
   void DeriveTouchedSlots();
@@ -142,8 +146,8 @@ class Writer : private ImplicitEdges {
   void IndexFacets(const Slot& slot, const SlotHistory& history);
 
   // writer_edges.cc
-  void SetClaim(const storage::keys::EdgeKey& edge, uint64_t asserter, std::vector<Interval> intervals,
-                uint16_t flags);
+  void SetClaim(const storage::keys::EdgeKey& edge, uint64_t asserter,
+                std::vector<Interval> intervals, uint16_t flags);
   static std::vector<Interval> Union(const records::Claims& claims);
   void FoldTopology(const EdgeRecord& r, ApplyResult* result);
   StretchList& TopologyOf(const storage::keys::EdgeKey& edge);
@@ -198,13 +202,14 @@ class Writer : private ImplicitEdges {
   absl::Status RestoreScopes(const storage::Snapshot& s);
   absl::Status RestoreSlots(const storage::Snapshot& s);
   struct HangingDelete {
-    storage::keys::EdgeKey edge;   // type 0: of any type
+    storage::keys::EdgeKey edge;  // type 0: of any type
     Timestamp at;
   };
   absl::Status RestoreHanging(const storage::Snapshot& s, std::vector<HangingDelete>* deletes);
   absl::Status RestoreEdges(const storage::Snapshot& s, const std::vector<HangingDelete>& deletes);
-  void RestoreTopology(const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
-                       const std::vector<HangingDelete>& deletes);
+  void RestoreTopology(
+      const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
+      const std::vector<HangingDelete>& deletes);
   absl::Status RestoreEpisodes(const storage::Snapshot& s);
   absl::Status RestoreAliases(const storage::Snapshot& s);
   absl::Status RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope, absl::string_view key,
@@ -213,7 +218,8 @@ class Writer : private ImplicitEdges {
   void PutTable(storage::Table table, ScopeId scope, std::string key, std::string value);
   void DeleteTable(storage::Table table, ScopeId scope, std::string key);
   // A row of a burst: in its end's bucket, or in `open` while it holds.
-  void PutAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key, std::string value);
+  void PutAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key,
+                std::string value);
   void DeleteAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key);
   absl::StatusOr<uint64_t> CommitRows();
   void WriteFeed();
@@ -225,7 +231,7 @@ class Writer : private ImplicitEdges {
   absl::flat_hash_set<ClassId> choosy_classes_;  // effects that an edge type names as its users
 
   // Working state: what the store holds, plus the batch under way.
-  std::vector<std::unique_ptr<Slot>> slots_;                     // by id
+  std::vector<std::unique_ptr<Slot>> slots_;  // by id
   absl::flat_hash_map<storage::keys::EdgeKey, records::Claims> edges_;
   absl::flat_hash_map<storage::keys::EdgeKey, StretchList> topology_;
   absl::flat_hash_map<std::pair<uint32_t, uint32_t>, Pair> pairs_;
@@ -233,9 +239,9 @@ class Writer : private ImplicitEdges {
   absl::flat_hash_map<EpisodeId, std::map<Timestamp, Timestamp>> alert_runs_;  // startsAt -> end
   absl::flat_hash_map<BurstId, BurstId> parent_;
   absl::flat_hash_map<BurstId, std::set<BurstId>> children_;
-  absl::flat_hash_map<BurstId, BurstId> root_;                   // of members of trees
+  absl::flat_hash_map<BurstId, BurstId> root_;  // of members of trees
   absl::flat_hash_map<BurstId, ResourceId> burst_slot_;
-  Duration widest_onset_{0};                                     // largest latest - earliest so far
+  Duration widest_onset_{0};  // largest latest - earliest so far
   // Facets, for joins: per (scope, namespace).
   struct Namespace {
     std::set<ResourceId> pods;
@@ -243,43 +249,47 @@ class Writer : private ImplicitEdges {
   };
   absl::flat_hash_map<std::pair<uint32_t, std::string>, Namespace> namespaces_;
   absl::flat_hash_map<ResourceId, std::vector<Facet>> facets_;
-  std::map<std::tuple<uint32_t, std::string, std::string>, Listings> listings_;  // scope, group, kind
-  absl::flat_hash_map<ResourceId, std::set<ResourceId>> template_children_;  // Deployment -> ReplicaSets
-  absl::flat_hash_map<ResourceId, EpisodeMap> template_changes_;             // what its ReplicaSets tell
-  absl::flat_hash_map<uint32_t, std::set<ResourceId>> dns_;                  // by scope
-  absl::flat_hash_map<uint32_t, std::set<BurstId>> implicit_effects_;        // by scope
-  absl::flat_hash_map<uint64_t, uint64_t> merged_;                           // incident id -> its heir's
+  std::map<std::tuple<uint32_t, std::string, std::string>, Listings>
+      listings_;  // scope, group, kind
+  absl::flat_hash_map<ResourceId, std::set<ResourceId>>
+      template_children_;                                              // Deployment -> ReplicaSets
+  absl::flat_hash_map<ResourceId, EpisodeMap> template_changes_;       // what its ReplicaSets tell
+  absl::flat_hash_map<uint32_t, std::set<ResourceId>> dns_;            // by scope
+  absl::flat_hash_map<uint32_t, std::set<BurstId>> implicit_effects_;  // by scope
+  absl::flat_hash_map<uint64_t, uint64_t> merged_;                     // incident id -> its heir's
   std::map<std::pair<std::string, int>, SourcePosition> positions_;
   Timestamp clock_ = kBeginning;
   Timestamp confirmations_written_ = kBeginning;
   Timestamp expired_until_ = kBeginning;
-  absl::flat_hash_set<storage::keys::EdgeKey> unconfirmed_edges_;  // likewise, of the topology topic
+  absl::flat_hash_set<storage::keys::EdgeKey>
+      unconfirmed_edges_;  // likewise, of the topology topic
   // Of slots known by a uid alone: what the topology topic said of them (type 0: of the pair).
   absl::flat_hash_map<ResourceId, std::set<storage::keys::EdgeKey>> nameless_edges_;
-  std::set<ResourceId> unconfirmed_;       // slots whose last sighting is not on disk
+  std::set<ResourceId> unconfirmed_;  // slots whose last sighting is not on disk
   int64_t episodes_ = 0, links_ = 0, dead_letters_ = 0, edges_open_ = 0;
   WorkDone work_;
 
   // The batch under way.
   std::unique_ptr<GraphBuilder> graph_;
   std::map<ResourceId, TouchedSlot> touched_slots_;
-  std::vector<ResourceId> redirected_;     // slots that are others now, to be forgotten
+  std::vector<ResourceId> redirected_;  // slots that are others now, to be forgotten
   std::map<storage::keys::EdgeKey, std::vector<Interval>> touched_edges_;  // their intervals before
   std::map<EpisodeId, std::vector<std::unique_ptr<Doc>>> docs_;
   std::map<EpisodeId, Spans> spans_before_;
-  std::set<std::pair<ResourceId, ResourceId>> joins_;            // selector, pod
+  std::set<std::pair<ResourceId, ResourceId>> joins_;  // selector, pod
   std::set<ResourceId> template_joins_;
   std::vector<DirtyRegion> dirty_;
   std::vector<std::pair<BurstId, ResourceId>> removed_bursts_;
-  absl::flat_hash_set<BurstId> made_anew_;                       // though removed_bursts_ may hold them
-  std::set<BurstId> moved_;                                      // whose parent changed, or that are new
-  std::map<BurstId, Timestamp> old_end_;                         // where a changed burst's C row stood
+  absl::flat_hash_set<BurstId> made_anew_;  // though removed_bursts_ may hold them
+  std::set<BurstId> moved_;                 // whose parent changed, or that are new
+  std::map<BurstId, Timestamp> old_end_;    // where a changed burst's C row stood
   std::set<BurstId> changed_trees_;
-  std::string feed_;                       // references to what this batch changed
-  std::map<BurstId, std::shared_ptr<IncidentTree>> own_trees_;   // not published yet: changed in place
+  std::string feed_;  // references to what this batch changed
+  std::map<BurstId, std::shared_ptr<IncidentTree>>
+      own_trees_;  // not published yet: changed in place
   IncidentIndex incidents_;
   std::vector<RowOp> ops_;
-  bool wants_commit_ = false;              // something besides confirmations
+  bool wants_commit_ = false;  // something besides confirmations
   bool failed_ = false;
   Published published_;
 };

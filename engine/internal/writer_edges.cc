@@ -102,8 +102,8 @@ void Writer::WriteHangingDelete(ScopeId scope, const EdgeKey& edge, Timestamp at
   wants_commit_ = true;
 }
 
-// What the topology topic said of an edge; made, with the deletions that named no type, where nothing
-// was said yet.
+// What the topology topic said of an edge; made, with the deletions that named no type, where
+// nothing was said yet.
 StretchList& Writer::TopologyOf(const EdgeKey& edge) {
   auto [it, fresh] = topology_.try_emplace(edge);
   if (fresh) {
@@ -136,7 +136,8 @@ void Writer::RefoldTopology(const EdgeKey& edge) {
   const auto& stretches = topology_[edge].stretches();
   for (size_t i = 0; i < stretches.size(); ++i) {
     if (stretches[i].state != kUp) continue;
-    intervals.push_back({stretches[i].first, i + 1 < stretches.size() ? stretches[i + 1].first : kForever});
+    intervals.push_back(
+        {stretches[i].first, i + 1 < stretches.size() ? stretches[i + 1].first : kForever});
   }
   SetClaim(edge, asserters::Topology(), std::move(intervals), 0);
 }
@@ -147,7 +148,8 @@ void Writer::WriteEdgeConfirmations() {
     auto claims = edges_.find(edge);
     if (claims == edges_.end()) continue;
     const std::vector<Interval> now = Union(claims->second);
-    if (now.empty() || now.back().to != kForever) continue;  // a closed one is told by its deletions
+    if (now.empty() || now.back().to != kForever)
+      continue;  // a closed one is told by its deletions
     PutTable(storage::Table::kEdge, slots_[edge.from.value]->name->scope, storage::keys::Edge(edge),
              records::EncodeEdge(claims->second, &topology_[edge].stretches()));
   }
@@ -162,7 +164,9 @@ void Writer::WriteEdges() {
     uint16_t flags = claims.empty() ? 0 : claims.begin()->second.flags;
     for (const auto& [asserter, claim] : claims) flags &= claim.flags;
     const ScopeId scope = slots_[edge.from.value]->name->scope;
-    const auto is_open = [](const std::vector<Interval>& v) { return !v.empty() && v.back().to == kForever; };
+    const auto is_open = [](const std::vector<Interval>& v) {
+      return !v.empty() && v.back().to == kForever;
+    };
 
     Node& from = graph_->Mutable(edge.from);
     Node& to = graph_->Mutable(edge.to);
@@ -173,18 +177,21 @@ void Writer::WriteEdges() {
         if (i.to == kForever) {
           (out ? node->out : node->in).Erase(OpenEdge{i.from, other, edge.type.value, 0});
         } else {
-          (out ? node->out_closed : node->in_closed).Erase(ClosedEdge{i.from, i.to, other, edge.type.value, 0});
+          (out ? node->out_closed : node->in_closed)
+              .Erase(ClosedEdge{i.from, i.to, other, edge.type.value, 0});
         }
       }
       if (i.to == kForever || std::find(now.begin(), now.end(), i) != now.end()) continue;
       DeleteAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
-                  storage::keys::ClosedEdge({edge.from, Direction::kOut, i.to, edge.type, edge.to, i.from}));
-      DeleteAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
-                  storage::keys::ClosedEdge({edge.to, Direction::kIn, i.to, edge.type, edge.from, i.from}));
+                  storage::keys::ClosedEdge(
+                      {edge.from, Direction::kOut, i.to, edge.type, edge.to, i.from}));
+      DeleteAtEnd(
+          i.to, storage::RecordKind::kClosedEdge, scope,
+          storage::keys::ClosedEdge({edge.to, Direction::kIn, i.to, edge.type, edge.from, i.from}));
     }
     auto topology = topology_.find(edge);
-    const std::string row =
-        records::EncodeEdge(claims, topology == topology_.end() ? nullptr : &topology->second.stretches());
+    const std::string row = records::EncodeEdge(
+        claims, topology == topology_.end() ? nullptr : &topology->second.stretches());
     unconfirmed_edges_.erase(edge);
     for (const Interval& i : now) {
       for (const auto& [node, out] : ends) {
@@ -197,10 +204,14 @@ void Writer::WriteEdges() {
         }
       }
       if (i.to == kForever) continue;
-      PutAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
-               storage::keys::ClosedEdge({edge.from, Direction::kOut, i.to, edge.type, edge.to, i.from}), row);
-      PutAtEnd(i.to, storage::RecordKind::kClosedEdge, scope,
-               storage::keys::ClosedEdge({edge.to, Direction::kIn, i.to, edge.type, edge.from, i.from}), "");
+      PutAtEnd(
+          i.to, storage::RecordKind::kClosedEdge, scope,
+          storage::keys::ClosedEdge({edge.from, Direction::kOut, i.to, edge.type, edge.to, i.from}),
+          row);
+      PutAtEnd(
+          i.to, storage::RecordKind::kClosedEdge, scope,
+          storage::keys::ClosedEdge({edge.to, Direction::kIn, i.to, edge.type, edge.from, i.from}),
+          "");
     }
     edges_open_ += int64_t{is_open(now)} - int64_t{is_open(before)};
     if (is_open(now)) {

@@ -9,7 +9,9 @@
 namespace kg {
 namespace {
 
-Timestamp PlusGap(Timestamp t) { return t > kForever - kEpisodeGap ? kForever : t + kEpisodeGap; }
+Timestamp PlusGap(Timestamp t) {
+  return t > kForever - kEpisodeGap ? kForever : t + kEpisodeGap;
+}
 
 }  // namespace
 
@@ -19,7 +21,8 @@ void Writer::Classified(EpisodeRecord* rec, SignalPlace place, absl::string_view
   rec->severity = rules_.Class(rec->cls).severity;
 }
 
-ResourceId Writer::BlamedBy(ScopeId scope, const std::string& ns, ClassId cls, absl::string_view message) {
+ResourceId Writer::BlamedBy(ScopeId scope, const std::string& ns, ClassId cls,
+                            absl::string_view message) {
   if (!rules_.Class(cls).IsFailure()) return ResourceId(0);
   const auto blamed = BlamedObject(message, ns);
   return blamed.has_value() ? ResolveRef(scope, *blamed) : ResourceId(0);
@@ -44,7 +47,8 @@ Writer::Doc& Writer::LoadDoc(EpisodeId id, Timestamp onset) {
   absl::StatusOr<std::optional<std::string>> row = std::optional<std::string>();
   const storage::Snapshot& snapshot = *published_.snapshot;
   if (end == kForever) {
-    row = snapshot.Get(scope, storage::Table::kOpen, absl::StrCat("E", storage::keys::Episode(key)));
+    row =
+        snapshot.Get(scope, storage::Table::kOpen, absl::StrCat("E", storage::keys::Episode(key)));
   } else {
     for (const storage::BucketPtr& b : snapshot.buckets()) {
       if (storage::BucketStart(b) <= end && end < storage::BucketEnd(b)) {
@@ -86,9 +90,11 @@ bool Writer::AddBurst(EpisodeRecord&& rec) {
     first.now.Merge(other.now);
     other.gone = true;
   }
-  spans.erase(std::remove_if(spans.begin(), spans.end(), [&](const Interval& s) {
-    return std::find(joined.begin(), joined.end(), s) != joined.end();
-  }), spans.end());
+  spans.erase(std::remove_if(spans.begin(), spans.end(),
+                             [&](const Interval& s) {
+                               return std::find(joined.begin(), joined.end(), s) != joined.end();
+                             }),
+              spans.end());
   const Interval whole{first.now.onset, first.now.end};
   spans.insert(std::upper_bound(spans.begin(), spans.end(), whole), whole);
   return news;
@@ -101,14 +107,16 @@ void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& r
   spans_before_.try_emplace(id, spans);
   const Spans old = spans;
   for (const Interval& s : old) {
-    const bool stays = std::any_of(runs.begin(), runs.end(), [&](const DerivedRun& r) { return r.onset == s.from; });
+    const bool stays = std::any_of(runs.begin(), runs.end(),
+                                   [&](const DerivedRun& r) { return r.onset == s.from; });
     if (!stays) LoadDoc(id, s.from).gone = true;
   }
   Spans now;
   for (const DerivedRun& r : runs) {
     // A point that retention has passed is not worth a row; what still holds is, however old.
     if (r.end != kForever && r.end < store_->OldestLive()) continue;
-    const bool known = std::any_of(old.begin(), old.end(), [&](const Interval& s) { return s.from == r.onset; });
+    const bool known =
+        std::any_of(old.begin(), old.end(), [&](const Interval& s) { return s.from == r.onset; });
     Doc* doc = nullptr;
     if (known) {
       doc = &LoadDoc(id, r.onset);
@@ -160,12 +168,14 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   wants_commit_ = true;
   const ScopeId scope(id.first);
   const EpisodeRecord& now = doc.now;
-  const EpisodeKey key = now.event_id.empty() ? EpisodeKey{now.onset, EpisodeHash(id.second)} : now.key();
+  const EpisodeKey key =
+      now.event_id.empty() ? EpisodeKey{now.onset, EpisodeHash(id.second)} : now.key();
   const bool watched = now.category == Category::kChange || rules_.Class(now.cls).IsFailure();
   for (const Place& p : doc.was) {
     const bool stays = !doc.gone && p.key == key && p.end == now.end && p.resource == now.resource;
     if (!stays) RemoveRows(scope, p);
-    if (!doc.gone && p.key == key && p.resource != now.resource) MoveBurst({scope.value, key}, p.resource, now.resource);
+    if (!doc.gone && p.key == key && p.resource != now.resource)
+      MoveBurst({scope.value, key}, p.resource, now.resource);
     auto root = root_.find({scope.value, p.key});
     if (!stays && !doc.gone && p.key == key && root != root_.end()) {
       const std::string member = MemberKeyOf(root->first, root->second);
@@ -186,9 +196,10 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   storage::keys::AppendU32(&feed_, scope.value);
   feed_ += storage::keys::Episode(key);
   if (doc.gone) return;
-  PutAtEnd(now.end, storage::RecordKind::kEpisode, scope, storage::keys::Episode(key), records::EncodeEpisode(now));
-  PutAtEnd(now.end, storage::RecordKind::kSubjectIndex, scope, storage::keys::Subject({now.resource, key}),
-           records::EncodeSubjectRow(now));
+  PutAtEnd(now.end, storage::RecordKind::kEpisode, scope, storage::keys::Episode(key),
+           records::EncodeEpisode(now));
+  PutAtEnd(now.end, storage::RecordKind::kSubjectIndex, scope,
+           storage::keys::Subject({now.resource, key}), records::EncodeSubjectRow(now));
   const BurstId burst_id{scope.value, key};
   if (!watched || now.resource.value == 0) {
     // A later message may tell that it was no failure after all.
@@ -201,7 +212,8 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   const BurstPtr old = FindBurst(graph_->graph(), now.resource, key);
   if (old != nullptr) burst->causes = old->causes;
   // Ends and repeats of what is linked already change no link.
-  const bool news = old == nullptr || old->cls != burst->cls || old->more_classes != burst->more_classes || old->earliest != burst->earliest ||
+  const bool news = old == nullptr || old->cls != burst->cls ||
+                    old->more_classes != burst->more_classes || old->earliest != burst->earliest ||
                     old_end_.count(burst_id) > 0;
   node.bursts.Upsert(std::move(burst));
   burst_slot_[burst_id] = now.resource;
@@ -243,7 +255,8 @@ void Writer::WriteEventIds() {
       }
       if (now.empty()) continue;
       records::EventIdRow row{resource, EpisodeHash(id.second), {now.begin(), now.end()}};
-      PutAtEnd(now.back().to, storage::RecordKind::kEventIdIndex, scope, key, records::EncodeEventId(row));
+      PutAtEnd(now.back().to, storage::RecordKind::kEventIdIndex, scope, key,
+               records::EncodeEventId(row));
     }
     if (now.empty()) spans_.erase(id);
   }

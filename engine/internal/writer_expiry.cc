@@ -3,13 +3,16 @@
 #include "absl/strings/str_cat.h"
 #include "engine/internal/writer.h"
 
-// What retention has passed goes from the working state and from the permanent tables. Rows in buckets
-// went with their buckets; nothing here makes anything dirty: what was derived stays as it was.
+// What retention has passed goes from the working state and from the permanent tables. Rows in
+// buckets went with their buckets; nothing here makes anything dirty: what was derived stays as it
+// was.
 
 namespace kg {
 namespace {
 
-bool Ended(Timestamp end, Timestamp oldest) { return end != kForever && end < oldest; }
+bool Ended(Timestamp end, Timestamp oldest) {
+  return end != kForever && end < oldest;
+}
 
 }  // namespace
 
@@ -29,7 +32,8 @@ absl::Status Writer::Expire() {
   const auto snapshot = store_->GetSnapshot();
   for (const ScopeInfo& scope : identity_->scopes()) {
     for (const storage::BucketPtr& b : snapshot->buckets()) {
-      for (auto c = snapshot->Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""); c->Valid(); c->Next()) {
+      for (auto c = snapshot->Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""); c->Valid();
+           c->Next()) {
         ++dead_letters_;
       }
     }
@@ -42,7 +46,8 @@ void Writer::ExpireBursts(Timestamp oldest) {
   for (auto it = spans_.begin(); it != spans_.end();) {
     Spans& spans = it->second;
     const size_t before = spans.size();
-    spans.erase(std::remove_if(spans.begin(), spans.end(), [&](const Interval& s) { return Ended(s.to, oldest); }),
+    spans.erase(std::remove_if(spans.begin(), spans.end(),
+                               [&](const Interval& s) { return Ended(s.to, oldest); }),
                 spans.end());
     episodes_ -= static_cast<int64_t>(before - spans.size());
     if (spans.empty()) {
@@ -98,7 +103,8 @@ void Writer::ExpireEdges(Timestamp oldest) {
         auto& closed = out ? node.out_closed : node.in_closed;
         std::vector<ClosedEdge> gone;
         closed.ForEach([&](const ClosedEdge& e) {
-          if (e.type == it->first.type.value && e.other == other.value && Ended(e.to, oldest)) gone.push_back(e);
+          if (e.type == it->first.type.value && e.other == other.value && Ended(e.to, oldest))
+            gone.push_back(e);
           return true;
         });
         for (const ClosedEdge& e : gone) closed.Erase(e);
@@ -117,9 +123,12 @@ void Writer::ExpireEdges(Timestamp oldest) {
     auto& deletes = it->second.deletes;
     deletes.erase(deletes.begin(), std::lower_bound(deletes.begin(), deletes.end(), oldest));
     auto& types = it->second.types;
-    types.erase(std::remove_if(types.begin(), types.end(), [&](EdgeTypeId type) {
-      return !topology_.contains({ResourceId(it->first.first), type, ResourceId(it->first.second)});
-    }), types.end());
+    types.erase(std::remove_if(types.begin(), types.end(),
+                               [&](EdgeTypeId type) {
+                                 return !topology_.contains({ResourceId(it->first.first), type,
+                                                             ResourceId(it->first.second)});
+                               }),
+                types.end());
     if (deletes.empty() && types.empty()) {
       pairs_.erase(it++);
     } else {
@@ -128,8 +137,9 @@ void Writer::ExpireEdges(Timestamp oldest) {
   }
 }
 
-// What a listing ended stays so without it. A life with a uid remembers by itself; one that only a name
-// tells of is ended by a deletion of that name from now on, as nothing older can come any more.
+// What a listing ended stays so without it. A life with a uid remembers by itself; one that only a
+// name tells of is ended by a deletion of that name from now on, as nothing older can come any
+// more.
 void Writer::ExpireListings(Timestamp oldest) {
   for (const auto& slot : slots_) {
     if (slot == nullptr) continue;
@@ -155,11 +165,13 @@ void Writer::ExpireRevisions(Timestamp oldest) {
     // One that ended a life still does.
     const std::vector<Incarnation> lives = Incarnations(*slot);
     auto ended_a_life = [&](Timestamp d) {
-      return std::any_of(lives.begin(), lives.end(), [&](const Incarnation& i) { return i.alive.to == d; });
+      return std::any_of(lives.begin(), lives.end(),
+                         [&](const Incarnation& i) { return i.alive.to == d; });
     };
-    slot->deletions.erase(std::remove_if(slot->deletions.begin(), slot->deletions.end(),
-                                         [&](Timestamp d) { return d < oldest && !ended_a_life(d); }),
-                          slot->deletions.end());
+    slot->deletions.erase(
+        std::remove_if(slot->deletions.begin(), slot->deletions.end(),
+                       [&](Timestamp d) { return d < oldest && !ended_a_life(d); }),
+        slot->deletions.end());
     absl::flat_hash_set<uint64_t> used;
     for (Lane& lane : slot->lanes) {
       lane.seen.DropBefore(oldest);

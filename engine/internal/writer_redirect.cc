@@ -4,8 +4,8 @@
 #include "engine/internal/asserters.h"
 #include "engine/internal/writer.h"
 
-// References that know a uid and no name get a slot of their own. Once a record names both, all that was
-// said of that slot belongs to the named one, and the nameless is forgotten.
+// References that know a uid and no name get a slot of their own. Once a record names both, all
+// that was said of that slot belongs to the named one, and the nameless is forgotten.
 
 namespace kg {
 
@@ -24,7 +24,8 @@ void Writer::Redirect(ResourceId nameless, ResourceId to) {
   Touch(slot);
   for (const auto& [uid, life] : from.lives) {
     Life& l = slot.lives[uid];
-    if (life.created != kBeginning) l.created = l.created == kBeginning ? life.created : std::min(l.created, life.created);
+    if (life.created != kBeginning)
+      l.created = l.created == kBeginning ? life.created : std::min(l.created, life.created);
     l.first_seen = std::min(l.first_seen, life.first_seen);
     l.last_seen = std::max(l.last_seen, life.last_seen);
     l.deleted = std::min(l.deleted, life.deleted);
@@ -86,12 +87,14 @@ void Writer::RedirectEpisodes(ResourceId nameless, ResourceId to) {
   std::set<EpisodeKey> bursts;
   const std::string prefix = storage::keys::SubjectPrefix(nameless);
   const storage::Snapshot& s = *published_.snapshot;
-  for (auto c = s.Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix)); c->Valid(); c->Next()) {
+  for (auto c = s.Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix)); c->Valid();
+       c->Next()) {
     const auto key = storage::keys::ParseSubject(c->key().substr(1));
     if (key.has_value()) bursts.insert(key->burst);
   }
   for (const storage::BucketPtr& b : s.buckets()) {
-    for (auto c = s.Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix); c->Valid(); c->Next()) {
+    for (auto c = s.Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix); c->Valid();
+         c->Next()) {
       const auto key = storage::keys::ParseSubject(c->key());
       if (key.has_value()) bursts.insert(key->burst);
     }
@@ -99,7 +102,8 @@ void Writer::RedirectEpisodes(ResourceId nameless, ResourceId to) {
   for (const EpisodeKey& key : bursts) {
     const EpisodeId id{scope.value, key.hash.value};
     const Spans& spans = spans_[id];
-    const bool stands = std::any_of(spans.begin(), spans.end(), [&](const Interval& i) { return i.from == key.onset; });
+    const bool stands = std::any_of(spans.begin(), spans.end(),
+                                    [&](const Interval& i) { return i.from == key.onset; });
     if (!stands) continue;  // this batch has merged it into another
     spans_before_.try_emplace(id, spans);
     LoadDoc(id, key.onset);
@@ -115,7 +119,8 @@ void Writer::RedirectEpisodes(ResourceId nameless, ResourceId to) {
 
 void Writer::ForgetRedirected() {
   for (ResourceId id : redirected_) {
-    DeleteTable(storage::Table::kResource, slots_[id.value]->name->scope, storage::keys::Resource(id));
+    DeleteTable(storage::Table::kResource, slots_[id.value]->name->scope,
+                storage::keys::Resource(id));
     unconfirmed_.erase(id);
     facets_.erase(id);
     nameless_edges_.erase(id);

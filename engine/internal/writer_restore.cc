@@ -73,12 +73,14 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
     for (auto c = s.Scan(scope.id, storage::Table::kResource, ""); c->Valid(); c->Next()) {
       auto id = storage::keys::ParseResource(c->key());
       auto row = records::DecodeResource(c->value());
-      if (!id.has_value() || !row.ok()) return absl::DataLossError("a row of table resource is damaged");
+      if (!id.has_value() || !row.ok())
+        return absl::DataLossError("a row of table resource is damaged");
       identity_->Restore(*id, std::make_shared<SlotName>(row->name));
       rows.push_back({*id, *std::move(row)});
     }
     for (auto c = s.Scan(scope.id, storage::Table::kAlias, "u"); c->Valid(); c->Next()) {
-      identity_->BindUid(scope.id, std::string(c->key().substr(1)), ResourceId(ReadU32(c->value())));
+      identity_->BindUid(scope.id, std::string(c->key().substr(1)),
+                         ResourceId(ReadU32(c->value())));
     }
   }
   // All names first: states refer to one another's slots.
@@ -101,17 +103,21 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
   }
   for (const ScopeInfo& scope : identity_->scopes()) {
     for (const storage::BucketPtr& b : s.buckets()) {
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kRevision, ""); c->Valid(); c->Next()) {
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kRevision, ""); c->Valid();
+           c->Next()) {
         auto key = storage::keys::ParseRevision(c->key());
         auto row = records::DecodeRevision(c->value());
         if (!key.has_value() || !row.ok()) return absl::DataLossError("a revision row is damaged");
-        if (key->resource.value < slots_.size() && slots_[key->resource.value] != nullptr) learn(key->resource, *row);
+        if (key->resource.value < slots_.size() && slots_[key->resource.value] != nullptr)
+          learn(key->resource, *row);
       }
     }
   }
   for (auto& [lane, stretches] : lanes) {
     std::sort(stretches.begin(), stretches.end());
-    slots_[lane.first.value]->LaneFor(lane.second.first, lane.second.second).seen.Restore(stretches);
+    slots_[lane.first.value]
+        ->LaneFor(lane.second.first, lane.second.second)
+        .seen.Restore(stretches);
   }
   for (auto& slot : slots_) {
     if (slot == nullptr) continue;
@@ -120,7 +126,8 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
     IndexFacets(*slot, history);
   }
   for (ResourceId d : template_joins_) {
-    if (d.value < slots_.size() && slots_[d.value] != nullptr) template_changes_[d] = TemplateChanges(*slots_[d.value]);
+    if (d.value < slots_.size() && slots_[d.value] != nullptr)
+      template_changes_[d] = TemplateChanges(*slots_[d.value]);
   }
   joins_.clear();
   template_joins_.clear();
@@ -128,12 +135,15 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
 }
 
 // Complete listings and deletions of edges, by time.
-absl::Status Writer::RestoreHanging(const storage::Snapshot& s, std::vector<HangingDelete>* deletes) {
+absl::Status Writer::RestoreHanging(const storage::Snapshot& s,
+                                    std::vector<HangingDelete>* deletes) {
   for (const ScopeInfo& scope : identity_->scopes()) {
     for (const storage::BucketPtr& b : s.buckets()) {
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kHangingDelete, ""); c->Valid(); c->Next()) {
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kHangingDelete, ""); c->Valid();
+           c->Next()) {
         auto row = records::DecodeHanging(scope.id, c->value());
-        if (!row.ok() || c->key().size() != 24) return absl::DataLossError("a hanging delete is damaged");
+        if (!row.ok() || c->key().size() != 24)
+          return absl::DataLossError("a hanging delete is damaged");
         uint64_t us = 0;
         for (char ch : c->key().substr(16)) us = us << 8 | static_cast<uint8_t>(ch);
         const Timestamp at = FromMicros(static_cast<int64_t>(us ^ (1ull << 63)));
@@ -146,12 +156,14 @@ absl::Status Writer::RestoreHanging(const storage::Snapshot& s, std::vector<Hang
       }
     }
   }
-  std::sort(deletes->begin(), deletes->end(),
-            [](const HangingDelete& a, const HangingDelete& b) { return std::tie(a.at, a.edge) < std::tie(b.at, b.edge); });
+  std::sort(deletes->begin(), deletes->end(), [](const HangingDelete& a, const HangingDelete& b) {
+    return std::tie(a.at, a.edge) < std::tie(b.at, b.edge);
+  });
   return absl::OkStatus();
 }
 
-absl::Status Writer::RestoreEdges(const storage::Snapshot& s, const std::vector<HangingDelete>& deletes) {
+absl::Status Writer::RestoreEdges(const storage::Snapshot& s,
+                                  const std::vector<HangingDelete>& deletes) {
   absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>> said;
   auto merge = [&](const storage::keys::EdgeKey& edge, absl::string_view value) -> absl::Status {
     auto row = records::DecodeEdge(value);
@@ -163,17 +175,20 @@ absl::Status Writer::RestoreEdges(const storage::Snapshot& s, const std::vector<
       Normalize(&known.intervals);
     }
     auto& topology = said[edge];
-    const bool newer = !row->topology.empty() && (topology.empty() || topology.back().last <= row->topology.back().last);
+    const bool newer = !row->topology.empty() &&
+                       (topology.empty() || topology.back().last <= row->topology.back().last);
     if (newer) topology = std::move(row->topology);
     return absl::OkStatus();
   };
   for (const ScopeInfo& scope : identity_->scopes()) {
     for (const storage::BucketPtr& b : s.buckets()) {
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kClosedEdge, ""); c->Valid(); c->Next()) {
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kClosedEdge, ""); c->Valid();
+           c->Next()) {
         auto key = storage::keys::ParseClosedEdge(c->key());
         if (!key.has_value()) return absl::DataLossError("the key of a closed edge is damaged");
         if (key->direction == storage::keys::Direction::kIn) continue;
-        if (auto status = merge({key->resource, key->type, key->other}, c->value()); !status.ok()) return status;
+        if (auto status = merge({key->resource, key->type, key->other}, c->value()); !status.ok())
+          return status;
       }
     }
     // Last, as the newest word on each edge.
@@ -190,9 +205,12 @@ absl::Status Writer::RestoreEdges(const storage::Snapshot& s, const std::vector<
   return absl::OkStatus();
 }
 
-void Writer::RestoreTopology(const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
-                             const std::vector<HangingDelete>& deletes) {
-  const auto known = [&](ResourceId id) { return id.value < slots_.size() && slots_[id.value] != nullptr; };
+void Writer::RestoreTopology(
+    const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
+    const std::vector<HangingDelete>& deletes) {
+  const auto known = [&](ResourceId id) {
+    return id.value < slots_.size() && slots_[id.value] != nullptr;
+  };
   for (const HangingDelete& d : deletes) {
     if (d.edge.type.value != 0 || !known(d.edge.from) || !known(d.edge.to)) continue;
     pairs_[{d.edge.from.value, d.edge.to.value}].deletes.push_back(d.at);
@@ -216,8 +234,9 @@ void Writer::RestoreTopology(const absl::flat_hash_map<storage::keys::EdgeKey, s
   }
 }
 
-absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope, absl::string_view key,
-                                       absl::string_view value, const storage::BucketPtr& bucket) {
+absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope,
+                                       absl::string_view key, absl::string_view value,
+                                       const storage::BucketPtr& bucket) {
   auto parsed = storage::keys::ParseEpisode(key);
   auto rec = records::DecodeEpisode(scope, value);
   if (!parsed.has_value() || !rec.ok()) return absl::DataLossError("an episode row is damaged");
@@ -233,9 +252,8 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
   const bool watched = rec->category == Category::kChange || rules_.Class(rec->cls).IsFailure();
   if (!watched || rec->resource.value == 0) return absl::OkStatus();
   auto burst = std::make_shared<Burst>(BurstOf(*parsed, *rec));
-  auto causes = bucket == nullptr
-                    ? s.Get(scope, storage::Table::kOpen, absl::StrCat("C", key))
-                    : s.Get(bucket, scope, storage::RecordKind::kCauses, key);
+  auto causes = bucket == nullptr ? s.Get(scope, storage::Table::kOpen, absl::StrCat("C", key))
+                                  : s.Get(bucket, scope, storage::RecordKind::kCauses, key);
   if (!causes.ok()) return causes.status();
   if (causes->has_value()) {
     auto links = records::DecodeCauses(**causes);
@@ -279,7 +297,8 @@ absl::Status Writer::RestoreAliases(const storage::Snapshot& s) {
   const auto merged = merged_;
   for (const auto& [id, into] : merged) {
     uint64_t heir = into;
-    for (size_t steps = 0; merged.contains(heir) && steps < merged.size(); ++steps) heir = merged.at(heir);
+    for (size_t steps = 0; merged.contains(heir) && steps < merged.size(); ++steps)
+      heir = merged.at(heir);
     auto root = roots.find(heir);
     if (root != roots.end()) AddAlias(id, root->second);
   }
@@ -297,7 +316,9 @@ absl::Status Writer::RestoreEpisodes(const storage::Snapshot& s) {
         auto status = RestoreEpisodeRow(s, scope.id, c->key(), c->value(), b);
         if (!status.ok()) return status;
       }
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""); c->Valid(); c->Next()) ++dead_letters_;
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""); c->Valid();
+           c->Next())
+        ++dead_letters_;
     }
   }
   return absl::OkStatus();

@@ -5,8 +5,8 @@
 #include "schemas/records_generated.h"
 #include "storage/records.h"
 
-// Links and incidents: a pure function of the facts, kept up by deriving again what a batch may have
-// changed.
+// Links and incidents: a pure function of the facts, kept up by deriving again what a batch may
+// have changed.
 
 namespace kg {
 namespace {
@@ -15,11 +15,13 @@ constexpr size_t kReachLimit = 200'000;
 
 }  // namespace
 
-std::vector<ImplicitEdges::Edge> Writer::From(ResourceId, const SlotName& name, ClassId effect) const {
+std::vector<ImplicitEdges::Edge> Writer::From(ResourceId, const SlotName& name,
+                                              ClassId effect) const {
   std::vector<ImplicitEdges::Edge> out;
   auto used_by = [&](absl::string_view type) {
     const EdgeTypeInfo& info = rules_.EdgeType(rules_.EdgeTypeByName(type));
-    return std::find(info.only_effects.begin(), info.only_effects.end(), effect) != info.only_effects.end();
+    return std::find(info.only_effects.begin(), info.only_effects.end(), effect) !=
+           info.only_effects.end();
   };
   if (!name.ns.empty() && used_by("IN_NAMESPACE")) {
     const auto ns = identity_->Find(name.scope, {"", true, "Namespace", "", name.ns, ""});
@@ -59,7 +61,8 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
     }
     node->bursts.ForEachFrom(since(d.when), [&](const BurstPtr& b) {
       if (b->key.onset > until(d.when)) return false;
-      if (b->earliest <= d.when.to && rules_.Class(b->cls).IsFailure()) out.push_back({{n.scope.value, b->key}, d.slot});
+      if (b->earliest <= d.when.to && rules_.Class(b->cls).IsFailure())
+        out.push_back({{n.scope.value, b->key}, d.slot});
       return true;
     });
   }
@@ -94,7 +97,8 @@ void Writer::Settle() {
     if (children != children_.end()) {
       for (const BurstId& child : children->second) {
         auto at = burst_slot_.find(child);
-        if (at != burst_slot_.end()) MarkDirty(at->second, {child.second.onset, child.second.onset});
+        if (at != burst_slot_.end())
+          MarkDirty(at->second, {child.second.onset, child.second.onset});
       }
     }
     MarkDirty(slot, {old->earliest, old->key.onset + rules_.MaxLag(old->cls)});
@@ -131,7 +135,8 @@ void Writer::Relink(BurstId id, ResourceId slot) {
   if (!same || moved_home != old_end_.end()) {
     auto after = std::make_shared<Burst>(*before);
     after->causes = std::move(causes);
-    WriteCauses(ScopeId(id.first), *before, *after, moved_home == old_end_.end() ? before->end : moved_home->second);
+    WriteCauses(ScopeId(id.first), *before, *after,
+                moved_home == old_end_.end() ? before->end : moved_home->second);
     graph_->Mutable(slot).bursts.Upsert(after);
   }
   const BurstPtr now = FindBurst(graph_->graph(), slot, id.second);
@@ -147,7 +152,8 @@ void Writer::Relink(BurstId id, ResourceId slot) {
 }
 
 // C beside the effect, D for each of its causes.
-void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after, Timestamp old_end) {
+void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after,
+                         Timestamp old_end) {
   const std::string key = storage::keys::Episode(after.key);
   const bool homes_differ = old_end != after.end;
   auto names = [](const Burst& effect, const EpisodeKey& cause) {
@@ -155,7 +161,9 @@ void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after,
                        [&](const CauseLink& l) { return l.cause == cause; });
   };
   for (const CauseLink& c : before.causes) {
-    if (homes_differ || !names(after, c.cause)) DeleteAtEnd(old_end, storage::RecordKind::kEffects, scope, storage::keys::Effect({c.cause, after.key}));
+    if (homes_differ || !names(after, c.cause))
+      DeleteAtEnd(old_end, storage::RecordKind::kEffects, scope,
+                  storage::keys::Effect({c.cause, after.key}));
   }
   if (!before.causes.empty() && (homes_differ || after.causes.empty())) {
     DeleteAtEnd(old_end, storage::RecordKind::kCauses, scope, key);
@@ -163,10 +171,12 @@ void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after,
   links_ += static_cast<int64_t>(after.causes.size()) - static_cast<int64_t>(before.causes.size());
   if (after.causes.empty()) return;
   wants_commit_ = true;
-  PutAtEnd(after.end, storage::RecordKind::kCauses, scope, key, records::EncodeCauses(after.causes));
+  PutAtEnd(after.end, storage::RecordKind::kCauses, scope, key,
+           records::EncodeCauses(after.causes));
   for (const CauseLink& c : after.causes) {
     if (!homes_differ && names(before, c.cause)) continue;
-    PutAtEnd(after.end, storage::RecordKind::kEffects, scope, storage::keys::Effect({c.cause, after.key}), "");
+    PutAtEnd(after.end, storage::RecordKind::kEffects, scope,
+             storage::keys::Effect({c.cause, after.key}), "");
   }
 }
 
@@ -216,7 +226,8 @@ void Writer::UpdateTrees() {
     todo.pop_back();
     if (!affected.insert(id).second) continue;
     auto children = children_.find(id);
-    if (children != children_.end()) todo.insert(todo.end(), children->second.begin(), children->second.end());
+    if (children != children_.end())
+      todo.insert(todo.end(), children->second.begin(), children->second.end());
   }
   for (const BurstId& id : affected) {
     std::optional<BurstId> to;
@@ -228,15 +239,16 @@ void Writer::UpdateTrees() {
       if (failure || children != children_.end()) to = RootOf(id);
     }
     auto known = root_.find(id);
-    const std::optional<BurstId> from = known == root_.end() ? std::nullopt : std::optional<BurstId>(known->second);
+    const std::optional<BurstId> from =
+        known == root_.end() ? std::nullopt : std::optional<BurstId>(known->second);
     if (from != to) MoveMember(id, from, to);
   }
   for (const BurstId& root : changed_trees_) WriteTree(root);
   changed_trees_.clear();
 }
 
-// An incident's row. One whose root has found a cause of its own points to the tree it is part of now,
-// so that its id stays good.
+// An incident's row. One whose root has found a cause of its own points to the tree it is part of
+// now, so that its id stays good.
 void Writer::WriteTree(BurstId root) {
   IncidentTree tree;
   tree.scope = ScopeId(root.first);
@@ -248,7 +260,8 @@ void Writer::WriteTree(BurstId root) {
   row.anchor_onset = ToMicros(root.second.onset);
   row.anchor_hash = root.second.hash.value;
   incidents_.ForEachFrom(std::make_pair(tree.scope, tree.root), [&](const IncidentPtr& i) {
-    if (i->scope == tree.scope && i->root == tree.root) row.members = static_cast<uint32_t>(i->members.size());
+    if (i->scope == tree.scope && i->root == tree.root)
+      row.members = static_cast<uint32_t>(i->members.size());
     return false;
   });
   if (row.members == 0 && burst_slot_.count(root) > 0) {
@@ -275,10 +288,11 @@ void Writer::WriteTree(BurstId root) {
 // The ids under which a tree was known go on naming the tree that it is part of now.
 void Writer::AddAlias(uint64_t old_id, BurstId heir) {
   IncidentPtr tree;
-  incidents_.ForEachFrom(std::make_pair(ScopeId(heir.first), heir.second), [&](const IncidentPtr& i) {
-    if (i->scope == ScopeId(heir.first) && i->root == heir.second) tree = i;
-    return false;
-  });
+  incidents_.ForEachFrom(std::make_pair(ScopeId(heir.first), heir.second),
+                         [&](const IncidentPtr& i) {
+                           if (i->scope == ScopeId(heir.first) && i->root == heir.second) tree = i;
+                           return false;
+                         });
   if (tree == nullptr) return;
   auto changed = std::make_shared<IncidentTree>(*tree);
   std::set<uint64_t> aliases(changed->aliases.begin(), changed->aliases.end());
@@ -312,7 +326,8 @@ void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::option
         own_trees_.erase(own);
         return;
       }
-      tree = known == nullptr ? std::make_shared<IncidentTree>() : std::make_shared<IncidentTree>(**known);
+      tree = known == nullptr ? std::make_shared<IncidentTree>()
+                              : std::make_shared<IncidentTree>(**known);
       tree->scope = key.first;
       tree->root = key.second;
       incidents_.Upsert(tree);
@@ -340,7 +355,8 @@ void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::option
   // P: beside the member's own row.
   Timestamp end = kForever;
   auto slot = burst_slot_.find(member);
-  const BurstPtr burst = slot == burst_slot_.end() ? nullptr : FindBurst(graph_->graph(), slot->second, member.second);
+  const BurstPtr burst =
+      slot == burst_slot_.end() ? nullptr : FindBurst(graph_->graph(), slot->second, member.second);
   if (burst != nullptr) {
     end = burst->end;
   } else if (old_end_.count(member) > 0) {

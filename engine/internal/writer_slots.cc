@@ -14,8 +14,8 @@ namespace {
 
 constexpr absl::string_view kTemplateLabel = "metadata.labels.pod-template-hash";
 
-// Of a pod template, without what its ReplicaSet adds; equal for a Deployment and the ReplicaSet that
-// came of it.
+// Of a pod template, without what its ReplicaSet adds; equal for a Deployment and the ReplicaSet
+// that came of it.
 uint64_t TemplateHash(const Fields& fields) {
   Fields inner;
   for (const Field& f : Under(fields, "spec.template.")) {
@@ -81,13 +81,15 @@ ResourceId Writer::ResolveRef(ScopeId scope, const ObjectRef& ref) {
   slot.referenced = std::max(slot.referenced, clock_);
   const bool nameless = canonical.name.empty();
   if (nameless ? fresh : !canonical.uid.empty() && slot.lives.count(canonical.uid) == 0) {
-    const auto before = identity_->Find(scope, {canonical.group, true, canonical.kind, "", "", canonical.uid});
+    const auto before =
+        identity_->Find(scope, {canonical.group, true, canonical.kind, "", "", canonical.uid});
     identity_->BindUid(scope, canonical.uid, id);
     std::string value;
     storage::keys::AppendU32(&value, id.value);
     PutTable(storage::Table::kAlias, scope, absl::StrCat("u", canonical.uid), std::move(value));
-    const bool was_nameless = before.has_value() && *before != id && before->value < slots_.size() &&
-                              slots_[before->value] != nullptr && slots_[before->value]->name->name.empty();
+    const bool was_nameless = before.has_value() && *before != id &&
+                              before->value < slots_.size() && slots_[before->value] != nullptr &&
+                              slots_[before->value]->name->name.empty();
     if (was_nameless) Redirect(*before, id);
   }
   return id;
@@ -119,7 +121,8 @@ void Writer::Sight(Slot& slot, const std::string& uid, Timestamp at) {
 bool Writer::SightListed(Slot& slot, const std::string& uid, Timestamp at) {
   const auto life = slot.lives.find(uid);
   const bool news = uid.empty() ? at < slot.named_first || at > slot.named_last
-                                : life == slot.lives.end() || at < life->second.first_seen || at > life->second.last_seen;
+                                : life == slot.lives.end() || at < life->second.first_seen ||
+                                      at > life->second.last_seen;
   if (!news) return false;
   Touch(slot);
   if (uid.empty()) {
@@ -169,7 +172,9 @@ void Writer::NoteUnlisted(Slot& slot) {
     if (i.alive.to == kForever) continue;
     for (const std::string& ns : {std::string(), slot.name->ns}) {
       auto times = slot.listings->find(ns);
-      if (times == slot.listings->end() || !std::binary_search(times->second.begin(), times->second.end(), i.alive.to)) continue;
+      if (times == slot.listings->end() ||
+          !std::binary_search(times->second.begin(), times->second.end(), i.alive.to))
+        continue;
       if (life != slot.lives.end()) life->second.unlisted = i.alive.to;
     }
   }
@@ -195,7 +200,8 @@ void Writer::LearnState(Slot& slot, uint64_t hash, Fields fields) {
   it->second = std::move(state);
 }
 
-void Writer::MentionHosts(Slot& slot, const std::string& uid, absl::string_view text, Timestamp at) {
+void Writer::MentionHosts(Slot& slot, const std::string& uid, absl::string_view text,
+                          Timestamp at) {
   if (slot.name->kind != "Pod") return;
   for (const std::string& host : HostsInText(text)) {
     const auto service = ServiceOfHost(host, slot.name->ns);
@@ -295,9 +301,11 @@ void Writer::WriteRevisions(const Slot& slot, const std::vector<Lane>& before) {
     }
     const std::vector<Row> now = rows(lane);
     // Both are in order of time, hence of keys.
-    auto find = [](const std::vector<Row>& in, const storage::keys::RevisionKey& key) -> const Row* {
-      auto it = std::lower_bound(in.begin(), in.end(), key,
-                                 [](const Row& r, const storage::keys::RevisionKey& k) { return r.first < k; });
+    auto find = [](const std::vector<Row>& in,
+                   const storage::keys::RevisionKey& key) -> const Row* {
+      auto it = std::lower_bound(
+          in.begin(), in.end(), key,
+          [](const Row& r, const storage::keys::RevisionKey& k) { return r.first < k; });
       return it != in.end() && it->first == key ? &*it : nullptr;
     };
     for (const Row& row : old) {
@@ -311,10 +319,13 @@ void Writer::WriteRevisions(const Slot& slot, const std::vector<Lane>& before) {
       const Stretch& stretch = row.second.first;
       auto state = slot.states.find(stretch.state);
       auto managed = lane.managed.find(stretch.state);
-      records::RevisionRow revision{lane.uid, lane.shape, stretch,
-                                    state == slot.states.end() ? Fields{} : state->second->fields,
-                                    managed == lane.managed.end() ? std::vector<ManagedStamp>{} : managed->second,
-                                    false};
+      records::RevisionRow revision{
+          lane.uid,
+          lane.shape,
+          stretch,
+          state == slot.states.end() ? Fields{} : state->second->fields,
+          managed == lane.managed.end() ? std::vector<ManagedStamp>{} : managed->second,
+          false};
       PutAtEnd(row.first.valid_to, storage::RecordKind::kRevision, slot.name->scope,
                storage::keys::Revision(row.first), records::EncodeRevision(revision));
     }
@@ -328,7 +339,8 @@ void Writer::IndexFacets(const Slot& slot, const SlotHistory& history) {
   const bool selects = std::any_of(facets.begin(), facets.end(), [](const Facet& f) {
     return f.state->facts.selector.has_value();
   });
-  if (std::any_of(facets.begin(), facets.end(), [](const Facet& f) { return HasLabelDns(f.state->facts.labels); }) &&
+  if (std::any_of(facets.begin(), facets.end(),
+                  [](const Facet& f) { return HasLabelDns(f.state->facts.labels); }) &&
       (is_pod || n.kind == "Service" || n.kind == "Deployment")) {
     dns_[n.scope.value].insert(slot.id);
   }
@@ -367,7 +379,8 @@ void Writer::JoinSelector(ResourceId selector, ResourceId pod) {
     type = s.state->facts.selects;
     for (const Facet& p : facets_[pod]) {
       const Interval both{std::max(s.when.from, p.when.from), std::min(s.when.to, p.when.to)};
-      if (!both.empty() && s.state->facts.selector->Matches(p.state->facts.labels)) intervals.push_back(both);
+      if (!both.empty() && s.state->facts.selector->Matches(p.state->facts.labels))
+        intervals.push_back(both);
     }
   }
   if (type.value == 0) return;
@@ -393,7 +406,8 @@ Writer::EpisodeMap Writer::TemplateChanges(const Slot& deployment) const {
     const Slot& rs = *slots_[id.value];
     for (const Lane& lane : rs.lanes) {
       auto life = rs.lives.find(lane.uid);
-      if (lane.seen.empty() || life == rs.lives.end() || life->second.created == kBeginning) continue;
+      if (lane.seen.empty() || life == rs.lives.end() || life->second.created == kBeginning)
+        continue;
       auto state = rs.states.find(lane.seen.stretches().front().state);
       if (state == rs.states.end() || state->second->template_hash == 0) continue;
       versions.push_back({life->second.created, rs.name->name, state->second});
@@ -409,18 +423,23 @@ Writer::EpisodeMap Writer::TemplateChanges(const Slot& deployment) const {
       auto a = deployment.states.find(stretches[i - 1].state);
       auto b = deployment.states.find(stretches[i].state);
       if (a == deployment.states.end() || b == deployment.states.end()) continue;
-      if (a->second->template_hash != b->second->template_hash) seen_to_change.insert(b->second->template_hash);
+      if (a->second->template_hash != b->second->template_hash)
+        seen_to_change.insert(b->second->template_hash);
     }
   }
   const std::string uid = deployment.lives.rbegin()->first;
   for (size_t i = 1; i < versions.size(); ++i) {
     const SeenState& before = *versions[i - 1].state;
     const SeenState& after = *versions[i].state;
-    if (before.template_hash == after.template_hash || seen_to_change.count(after.template_hash) > 0) continue;
+    if (before.template_hash == after.template_hash ||
+        seen_to_change.count(after.template_hash) > 0)
+      continue;
     Fields then = before.fields, now = after.fields;
     for (Fields* f : {&then, &now}) {
-      f->erase(std::remove_if(f->begin(), f->end(), [](const Field& x) { return absl::EndsWith(x.path, kTemplateLabel); }),
-               f->end());
+      f->erase(
+          std::remove_if(f->begin(), f->end(),
+                         [](const Field& x) { return absl::EndsWith(x.path, kTemplateLabel); }),
+          f->end());
     }
     const auto change = ChangeBetween(rules_, "Deployment", then, now, "spec.template.");
     if (!change.has_value()) continue;

@@ -7,7 +7,8 @@ namespace {
 
 TEST_CASE("a graph version does not see what comes after it") {
   GraphBuilder first(std::make_shared<Graph>());
-  for (uint32_t i = 1; i <= 600; ++i) first.Mutable(ResourceId(i)).name = std::make_shared<SlotName>();
+  for (uint32_t i = 1; i <= 600; ++i)
+    first.Mutable(ResourceId(i)).name = std::make_shared<SlotName>();
   first.Mutable(ResourceId(3)).out.Upsert({FromMicros(10), 4, 1, 0});
   const auto one = first.Publish();
   GraphBuilder second(one);

@@ -18,7 +18,8 @@ TEST_CASE("the service that a host name means") {
   CHECK(Service("db.infra") == "infra/db");
   CHECK(Service("db.infra.svc") == "infra/db");
   CHECK(Service("db.infra.svc.cluster.local") == "infra/db");
-  for (const char* none : {"localhost", "10.0.0.1", "example.com", "api.github.com", "mail.example", "DB", "", "-x", "a..b"}) {
+  for (const char* none : {"localhost", "10.0.0.1", "example.com", "api.github.com", "mail.example",
+                           "DB", "", "-x", "a..b"}) {
     INFO(none);
     CHECK(Service(none).empty());
   }
@@ -31,7 +32,8 @@ TEST_CASE("hosts in settings") {
   CHECK(HostsInSetting("CACHE", "redis:6379") == Hosts{"redis"});
   CHECK(HostsInSetting("MODE", "production").empty());
   CHECK(HostsInSetting("DB_HOST", "12").empty());
-  CHECK(HostsInSetting("X", "http://api.shop.svc.cluster.local/v1") == Hosts{"api.shop.svc.cluster.local"});
+  CHECK(HostsInSetting("X", "http://api.shop.svc.cluster.local/v1") ==
+        Hosts{"api.shop.svc.cluster.local"});
 }
 
 TEST_CASE("hosts in failure texts") {
@@ -47,9 +49,11 @@ TEST_CASE("the object that a message blames") {
     const auto b = BlamedObject(text, "shop");
     return b.has_value() ? b->kind + "/" + b->ns + "/" + b->name : std::string();
   };
-  CHECK(blamed("MountVolume.SetUp failed for volume \"v\" : configmap \"settings\" not found") == "configmap/shop/settings");
+  CHECK(blamed("MountVolume.SetUp failed for volume \"v\" : configmap \"settings\" not found") ==
+        "configmap/shop/settings");
   CHECK(blamed("Error: secret \"db\" not found") == "secret/shop/db");
-  CHECK(blamed("pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1") == "ResourceQuota/shop/compute");
+  CHECK(blamed("pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1") ==
+        "ResourceQuota/shop/compute");
   CHECK(blamed("storageclass.storage.k8s.io \"fast\" not found") == "StorageClass//fast");
   CHECK(blamed("Readiness probe failed") == "");
 }

@@ -8,7 +8,8 @@ namespace {
 
 constexpr char kUid[] = "5f0c0001-0000-4000-8000-00000000abcd";
 
-ObjectRef Ref(const std::string& kind, const std::string& ns, const std::string& name, const std::string& uid = "") {
+ObjectRef Ref(const std::string& kind, const std::string& ns, const std::string& name,
+              const std::string& uid = "") {
   ObjectRef r;
   r.kind = kind;
   r.ns = ns;
@@ -30,13 +31,14 @@ TEST_CASE("every spelling of a resource names one slot") {
   const ObjectRef pod = Ref("Pod", "shop", "cart-1", kUid);
   const ResourceId id = identity.Resolve(scope, pod);
   identity.BindUid(scope, kUid, id);
-  for (const std::string& rid : {std::string("pod:") + kUid, std::string("Pod:") + kUid, std::string("POD:") + kUid,
-                                 std::string("pod:shop:cart-1"), std::string("Pod:shop:cart-1"),
-                                 std::string("pods:shop:cart-1")}) {
+  for (const std::string& rid : {std::string("pod:") + kUid, std::string("Pod:") + kUid,
+                                 std::string("POD:") + kUid, std::string("pod:shop:cart-1"),
+                                 std::string("Pod:shop:cart-1"), std::string("pods:shop:cart-1")}) {
     INFO(rid);
     CHECK(identity.Find(scope, Parsed(rid)) == id);
   }
-  const ResourceId node = identity.Resolve(scope, Ref("Node", "", "n3", "n3"));  // kubelet repeats the name
+  const ResourceId node =
+      identity.Resolve(scope, Ref("Node", "", "n3", "n3"));  // kubelet repeats the name
   for (const char* rid : {"node:n3", "node::n3", "node:default:n3", "Node:n3", "no:n3"}) {
     INFO(rid);
     CHECK(identity.Find(scope, Parsed(rid)) == node);
@@ -50,9 +52,9 @@ TEST_CASE("every spelling of a resource names one slot") {
 TEST_CASE("a canonical reference") {
   CHECK(Ref("deploy", "shop", "web").kind == "Deployment");
   CHECK(Ref("deployments", "shop", "web").group == "apps");
-  CHECK(Ref("Node", "default", "n3").ns.empty());          // cluster-scoped kinds have no namespace
-  CHECK(Ref("Node", "", "n3", "n3").uid.empty());          // a uid equal to the name is none
-  CHECK(Ref("Widget", "shop", "w").kind == "Widget");      // unknown kinds keep their spelling
+  CHECK(Ref("Node", "default", "n3").ns.empty());      // cluster-scoped kinds have no namespace
+  CHECK(Ref("Node", "", "n3", "n3").uid.empty());      // a uid equal to the name is none
+  CHECK(Ref("Widget", "shop", "w").kind == "Widget");  // unknown kinds keep their spelling
   ObjectRef old = Ref("Ingress", "shop", "web");
   ObjectRef extensions;
   extensions.kind = "Ingress";
@@ -60,12 +62,13 @@ TEST_CASE("a canonical reference") {
   extensions.group_known = true;
   extensions.ns = "shop";
   extensions.name = "web";
-  CHECK(Canonical(Rules(), extensions) == old);            // the group it was moved from
+  CHECK(Canonical(Rules(), extensions) == old);  // the group it was moved from
 }
 
 TEST_CASE("the same name in two clusters, two tenants, two groups") {
   Identity identity(Rules(), "", "");
-  const ScopeId east = identity.ScopeFor({"t", "east"}), west = identity.ScopeFor({"t", "west"}), other = identity.ScopeFor({"u", "east"});
+  const ScopeId east = identity.ScopeFor({"t", "east"}), west = identity.ScopeFor({"t", "west"}),
+                other = identity.ScopeFor({"u", "east"});
   CHECK(east != west);
   CHECK(east != other);
   const ObjectRef pod = Ref("Pod", "shop", "web-0");
@@ -74,7 +77,8 @@ TEST_CASE("the same name in two clusters, two tenants, two groups") {
   ObjectRef knative = Ref("Service", "shop", "web");
   knative.group = "serving.knative.dev";
   knative.group_known = true;
-  CHECK(identity.Resolve(east, Canonical(Rules(), knative)) != identity.Resolve(east, Ref("Service", "shop", "web")));
+  CHECK(identity.Resolve(east, Canonical(Rules(), knative)) !=
+        identity.Resolve(east, Ref("Service", "shop", "web")));
   CHECK(identity.FindScope({"t", "west"}) == west);
   CHECK(identity.FindScope({"", ""}) == east);
   CHECK_FALSE(identity.FindScope({"nobody", ""}).has_value());

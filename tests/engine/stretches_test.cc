@@ -15,9 +15,12 @@ struct Sighting {
   int64_t rank;
 };
 
-Timestamp T(int s) { return FromMicros(1'700'000'000'000'000) + std::chrono::seconds(s); }
+Timestamp T(int s) {
+  return FromMicros(1'700'000'000'000'000) + std::chrono::seconds(s);
+}
 
-// Run-length encoding of the sorted set: of one instant's sightings the largest (rank, state) counts.
+// Run-length encoding of the sorted set: of one instant's sightings the largest (rank, state)
+// counts.
 std::vector<Stretch> Naive(const std::vector<Sighting>& seen) {
   std::map<Timestamp, std::pair<int64_t, uint64_t>> best;
   for (const Sighting& s : seen) {
@@ -47,7 +50,8 @@ TEST_CASE("stretches are the run-length encoding of the set, whatever the order"
     std::vector<Sighting> seen;
     const int n = 1 + static_cast<int>(random() % 40);  // within the exact sightings that are kept
     for (int i = 0; i < n; ++i) {
-      seen.push_back({T(static_cast<int>(random() % 30)), 1 + random() % 3, static_cast<int64_t>(random() % 3)});
+      seen.push_back({T(static_cast<int>(random() % 30)), 1 + random() % 3,
+                      static_cast<int64_t>(random() % 3)});
     }
     StretchList list;
     for (const Sighting& s : seen) list.Insert(s.at, s.state, s.rank, T(30));
@@ -64,7 +68,9 @@ TEST_CASE("the last ten minutes are exact, however many sightings they hold") {
     list.Insert(T(i), 1, 0, T(i));
   }
   for (int i : {10, 300, 580}) {
-    seen.erase(std::remove_if(seen.begin(), seen.end(), [&](const Sighting& s) { return s.at == T(i); }), seen.end());
+    seen.erase(
+        std::remove_if(seen.begin(), seen.end(), [&](const Sighting& s) { return s.at == T(i); }),
+        seen.end());
     seen.push_back({T(i), 2, 1});
     CHECK(list.Insert(T(i), 2, 1, T(590)) == StretchList::Outcome::kChanged);
   }

@@ -37,7 +37,8 @@ std::string ReadFile(const fs::path& path) {
 Timestamp ParseTime(const json::value& v) {
   absl::Time t;
   std::string error;
-  absl::ParseTime(absl::RFC3339_full, absl::string_view(v.as_string().data(), v.as_string().size()), &t, &error);
+  absl::ParseTime(absl::RFC3339_full, absl::string_view(v.as_string().data(), v.as_string().size()),
+                  &t, &error);
   return FromMicros(absl::ToUnixMicros(t));
 }
 
@@ -45,7 +46,8 @@ std::string Text(const json::value* v) {
   return v == nullptr || !v->is_string() ? std::string() : std::string(v->as_string());
 }
 
-std::vector<query::ResourceAnswer> Objects(const json::value* list, std::vector<std::string>* classes) {
+std::vector<query::ResourceAnswer> Objects(const json::value* list,
+                                           std::vector<std::string>* classes) {
   std::vector<query::ResourceAnswer> out;
   if (list == nullptr) return out;
   for (const json::value& v : list->as_array()) {
@@ -72,7 +74,8 @@ Expectation ReadExpectation(const json::object& o) {
   e.question.scope = {Text(q.if_contains("tenant")), Text(q.if_contains("cluster"))};
   e.question.at = ParseTime(q.at("at"));
   absl::Duration since;
-  if (absl::ParseDuration(Text(q.if_contains("since")), &since)) e.question.since = Duration(absl::ToInt64Microseconds(since));
+  if (absl::ParseDuration(Text(q.if_contains("since")), &since))
+    e.question.since = Duration(absl::ToInt64Microseconds(since));
   const json::object& x = o.at("expect").as_object();
   for (const json::value& v : x.at("verdict").as_array()) e.verdicts.emplace_back(v.as_string());
   e.roots = Objects(x.if_contains("root"), nullptr);
@@ -89,13 +92,15 @@ bool Same(const query::ResourceAnswer& a, const query::ResourceAnswer& b) {
 }
 
 // A copy of the inputs with some records kept back: (first part, second part).
-std::pair<std::string, std::string> Split(const std::string& text, const std::set<int64_t>& records, bool is_list) {
+std::pair<std::string, std::string> Split(const std::string& text, const std::set<int64_t>& records,
+                                          bool is_list) {
   if (is_list) {
     json::value v = json::parse(text);
     json::object first = v.as_object(), second = v.as_object();
     json::array a, b;
     int64_t i = 0;
-    for (json::value& item : v.as_object()["items"].as_array()) (records.count(i++) ? b : a).push_back(item);
+    for (json::value& item : v.as_object()["items"].as_array())
+      (records.count(i++) ? b : a).push_back(item);
     first["items"] = a;
     second["items"] = b;
     return {json::serialize(first), json::serialize(second)};
@@ -112,22 +117,27 @@ std::pair<std::string, std::string> Split(const std::string& text, const std::se
 // What a mutation says, without when an undated one was taken to be: that depends on its stream.
 std::string ContentOf(const Mutation& m) {
   if (const auto* o = std::get_if<ObjectRecord>(&m)) {
-    std::string out = absl::StrCat("object ", o->ref.kind, " ", o->ref.uid, " ", o->ref.ns, " ", o->ref.name, " ",
-                                   static_cast<int>(o->presence), " ", o->generation);
+    std::string out =
+        absl::StrCat("object ", o->ref.kind, " ", o->ref.uid, " ", o->ref.ns, " ", o->ref.name, " ",
+                     static_cast<int>(o->presence), " ", o->generation);
     for (const Field& f : o->fields) absl::StrAppend(&out, "\n", f.path, "=", f.value);
     return out;
   }
   if (const auto* e = std::get_if<EdgeRecord>(&m)) {
-    return absl::StrCat("edge ", e->type, " ", e->from.name, " ", e->to.name, " ", static_cast<int>(e->presence), " ", ToMicros(e->at));
+    return absl::StrCat("edge ", e->type, " ", e->from.name, " ", e->to.name, " ",
+                        static_cast<int>(e->presence), " ", ToMicros(e->at));
   }
   if (const auto* e = std::get_if<EventRecord>(&m)) {
-    return absl::StrCat("event ", e->event_id, " ", ToMicros(e->last), " ", e->count, " ", e->message);
+    return absl::StrCat("event ", e->event_id, " ", ToMicros(e->last), " ", e->count, " ",
+                        e->message);
   }
   if (const auto* a = std::get_if<AlertRecord>(&m)) {
-    return absl::StrCat("alert ", a->fingerprint, " ", ToMicros(a->starts_at), " ", a->firing, " ", ToMicros(a->at));
+    return absl::StrCat("alert ", a->fingerprint, " ", ToMicros(a->starts_at), " ", a->firing, " ",
+                        ToMicros(a->at));
   }
   if (const auto* l = std::get_if<LogRecord>(&m)) {
-    return absl::StrCat("log ", l->subject.name, " ", l->container, " ", ToMicros(l->at), " ", l->line);
+    return absl::StrCat("log ", l->subject.name, " ", l->container, " ", ToMicros(l->at), " ",
+                        l->line);
   }
   return "completeness";
 }
@@ -161,8 +171,8 @@ struct Loader {
     auto stats = ingest::DecodePaths(paths, o, &sink);
     if (!stats.ok()) return stats.status();
     if (!sink.batch.dead_letters.empty()) {
-      return absl::InternalError(absl::StrCat("dead letter: ", sink.batch.dead_letters[0].source, " ",
-                                              sink.batch.dead_letters[0].position, " ",
+      return absl::InternalError(absl::StrCat("dead letter: ", sink.batch.dead_letters[0].source,
+                                              " ", sink.batch.dead_letters[0].position, " ",
                                               sink.batch.dead_letters[0].reason));
     }
     return std::move(sink.batch);
@@ -171,7 +181,8 @@ struct Loader {
   absl::Status ApplyInPieces(std::vector<Mutation> mutations, size_t piece) {
     for (size_t i = 0; i < mutations.size(); i += piece) {
       Batch b;
-      for (size_t j = i; j < std::min(mutations.size(), i + piece); ++j) b.mutations.push_back(std::move(mutations[j]));
+      for (size_t j = i; j < std::min(mutations.size(), i + piece); ++j)
+        b.mutations.push_back(std::move(mutations[j]));
       auto result = db->Apply(std::move(b));
       if (!result.ok()) return result.status();
     }
@@ -197,14 +208,16 @@ Outcome Judge(const Expectation& e, query::RootCauseAnswer answer) {
     fail(absl::StrCat("verdict ", answer.verdict));
   }
   for (const query::CauseAnswer& c : answer.root_causes) {
-    const bool hit = std::any_of(e.roots.begin(), e.roots.end(), [&](const auto& r) { return Same(r, c.resource); });
+    const bool hit = std::any_of(e.roots.begin(), e.roots.end(),
+                                 [&](const auto& r) { return Same(r, c.resource); });
     if (hit && o.rank == 0) o.rank = c.rank;
     if (o.rank != 0) continue;
     for (const auto& n : e.not_above) {
       if (Same(n, c.resource)) fail(absl::StrCat("above the root: ", query::ShortName(c.resource)));
     }
     for (const std::string& cls : e.not_above_classes) {
-      if (c.episode.has_value() && c.episode->cls == cls) fail(absl::StrCat("above the root: ", cls));
+      if (c.episode.has_value() && c.episode->cls == cls)
+        fail(absl::StrCat("above the root: ", cls));
     }
   }
   if (!e.roots.empty() && o.rank != 1) fail(absl::StrCat("the expected root has rank ", o.rank));
@@ -227,9 +240,12 @@ Outcome Judge(const Expectation& e, query::RootCauseAnswer answer) {
 
 const char* OrderName(Order order) {
   switch (order) {
-    case Order::kGiven: return "given";
-    case Order::kShuffled: return "shuffled";
-    case Order::kCauseLast: return "cause last";
+    case Order::kGiven:
+      return "given";
+    case Order::kShuffled:
+      return "shuffled";
+    case Order::kCauseLast:
+      return "cause last";
   }
   return "";
 }
@@ -244,15 +260,19 @@ std::vector<std::string> CaseNames() {
   return out;
 }
 
-absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, bool with_noise, uint64_t seed) {
+absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, bool with_noise,
+                                         uint64_t seed) {
   const fs::path dir = kRoot / name;
   const json::object spec = json::parse(ReadFile(dir / "case.json")).as_object();
-  const fs::path scratch = fs::temp_directory_path() / absl::StrCat("kg-scenario-", getpid(), "-", name, "-", OrderName(order), with_noise, seed);
+  const fs::path scratch =
+      fs::temp_directory_path() /
+      absl::StrCat("kg-scenario-", getpid(), "-", name, "-", OrderName(order), with_noise, seed);
   fs::remove_all(scratch);
   fs::create_directories(scratch / "late");
 
   Loader loader;
-  loader.now = FromMicros(absl::ToUnixMicros(absl::FromCivil(absl::CivilHour(2026, 3, 2, 12), absl::UTCTimeZone())));
+  loader.now = FromMicros(
+      absl::ToUnixMicros(absl::FromCivil(absl::CivilHour(2026, 3, 2, 12), absl::UTCTimeZone())));
   auto rules = RuleBook::Load();
   if (!rules.ok()) return rules.status();
   loader.rules = *rules;
@@ -278,7 +298,8 @@ absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, b
     first.push_back((dir / input).string());
     second.push_back((scratch / "late" / input).string());
   }
-  const json::object args = spec.contains("load_args") ? spec.at("load_args").as_object() : json::object();
+  const json::object args =
+      spec.contains("load_args") ? spec.at("load_args").as_object() : json::object();
   auto batch = loader.Decode(first, args);
   if (!batch.ok()) return batch.status();
   std::vector<Mutation> mutations = std::move(batch->mutations);
@@ -286,8 +307,8 @@ absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, b
   DatabaseOptions options;
   options.now = [&] { return loader.now; };
   options.sync = false;
-  // Whom records without a tenant belong to is decided by the first that has one: fixed here, so that
-  // the order of the rest can change.
+  // Whom records without a tenant belong to is decided by the first that has one: fixed here, so
+  // that the order of the rest can change.
   const ScopeName first_scope = FirstScope(mutations);
   options.default_tenant = first_scope.tenant;
   options.default_cluster = first_scope.cluster;
@@ -298,8 +319,10 @@ absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, b
   if (with_noise) {
     const json::object noise = json::parse(ReadFile(kRoot / "noise" / "case.json")).as_object();
     std::vector<std::string> paths;
-    for (const json::value& v : noise.at("inputs").as_array()) paths.push_back((kRoot / "noise" / std::string(v.as_string())).string());
-    auto more = loader.Decode(paths, noise.contains("load_args") ? noise.at("load_args").as_object() : json::object());
+    for (const json::value& v : noise.at("inputs").as_array())
+      paths.push_back((kRoot / "noise" / std::string(v.as_string())).string());
+    auto more = loader.Decode(
+        paths, noise.contains("load_args") ? noise.at("load_args").as_object() : json::object());
     if (!more.ok()) return more.status();
     for (Mutation& m : more->mutations) mutations.push_back(std::move(m));
   }
@@ -316,7 +339,8 @@ absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, b
 
   std::vector<Expectation> questions = {ReadExpectation(spec)};
   if (spec.contains("more")) {
-    for (const json::value& v : spec.at("more").as_array()) questions.push_back(ReadExpectation(v.as_object()));
+    for (const json::value& v : spec.at("more").as_array())
+      questions.push_back(ReadExpectation(v.as_object()));
   }
   std::vector<Outcome> out;
   for (const Expectation& e : questions) {
@@ -335,12 +359,17 @@ std::string Text(const query::RootCauseAnswer& answer) {
   std::string out = absl::StrCat("verdict ", answer.verdict, "\n");
   auto tell = [&](const char* what, const std::vector<query::CauseAnswer>& list) {
     for (const query::CauseAnswer& c : list) {
-      absl::StrAppend(&out, what, " ", c.rank, " ", c.category, " ", query::ShortName(c.resource), " ",
-                      c.episode.has_value() ? c.episode->cls : c.finding.has_value() ? c.finding->text : "",
-                      absl::StrFormat(" score %.2f confidence %.2f explains %d", c.score, c.confidence, c.explains.total),
+      absl::StrAppend(&out, what, " ", c.rank, " ", c.category, " ", query::ShortName(c.resource),
+                      " ",
+                      c.episode.has_value()   ? c.episode->cls
+                      : c.finding.has_value() ? c.finding->text
+                                              : "",
+                      absl::StrFormat(" score %.2f confidence %.2f explains %d", c.score,
+                                      c.confidence, c.explains.total),
                       c.lost_because.empty() ? "" : absl::StrCat(" (", c.lost_because, ")"), "\n");
       for (const query::Evidence& e : c.evidence) {
-        absl::StrAppend(&out, "      ", query::TimeText(e.time), " ", e.role, " ", e.cls, " ", e.text.substr(0, 120), "\n");
+        absl::StrAppend(&out, "      ", query::TimeText(e.time), " ", e.role, " ", e.cls, " ",
+                        e.text.substr(0, 120), "\n");
       }
     }
   };

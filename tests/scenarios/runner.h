@@ -18,7 +18,7 @@ const char* OrderName(Order order);
 struct Expectation {
   query::Question question;
   std::vector<std::string> verdicts;
-  std::vector<query::ResourceAnswer> roots;     // any of these; empty: nothing is wrong
+  std::vector<query::ResourceAnswer> roots;  // any of these; empty: nothing is wrong
   std::vector<std::string> categories;
   std::vector<query::ResourceAnswer> affected;
   std::vector<query::ResourceAnswer> not_above;
@@ -26,11 +26,11 @@ struct Expectation {
 };
 
 struct Outcome {
-  int rank = 0;                 // of the first expected root; 0: not among them
+  int rank = 0;  // of the first expected root; 0: not among them
   std::string verdict;
   std::vector<std::string> failures;  // what the case expects and the answer lacks
   query::RootCauseAnswer answer;
-  std::string dump;             // canonical, of the database
+  std::string dump;  // canonical, of the database
 };
 
 // The names of all cases, in order.

@@ -44,7 +44,8 @@ void RunAll(bool with_noise) {
     std::string given_dump;
     std::string row = absl::StrFormat("%-24s", name);
     for (Order order : {Order::kGiven, Order::kShuffled, Order::kCauseLast}) {
-      INFO(name << ", " << OrderName(order) << ", seed " << Seed() << (with_noise ? ", with noise" : ""));
+      INFO(name << ", " << OrderName(order) << ", seed " << Seed()
+                << (with_noise ? ", with noise" : ""));
       auto outcomes = Run(name, order, with_noise, Seed());
       CHECK(outcomes.status().ToString() == "OK");
       if (!outcomes.ok()) continue;
@@ -61,9 +62,13 @@ void RunAll(bool with_noise) {
   }
 }
 
-TEST_CASE("every recorded case finds its root cause in any order") { RunAll(false); }
+TEST_CASE("every recorded case finds its root cause in any order") {
+  RunAll(false);
+}
 
-TEST_CASE("every recorded case finds its root cause amid noise") { RunAll(true); }
+TEST_CASE("every recorded case finds its root cause amid noise") {
+  RunAll(true);
+}
 
 }  // namespace
 }  // namespace kg::scenarios

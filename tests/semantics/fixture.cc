@@ -30,7 +30,8 @@ uint64_t Random::Next() {  // splitmix64
   return z ^ (z >> 31);
 }
 
-ObjectRef Ref(const std::string& kind, const std::string& ns, const std::string& name, const std::string& uid) {
+ObjectRef Ref(const std::string& kind, const std::string& ns, const std::string& name,
+              const std::string& uid) {
   ObjectRef ref;
   ref.kind = kind;
   ref.ns = ns;
@@ -39,7 +40,8 @@ ObjectRef Ref(const std::string& kind, const std::string& ns, const std::string&
   return ref;
 }
 
-Object::Object(const std::string& kind, const std::string& ns, const std::string& name, const std::string& uid) {
+Object::Object(const std::string& kind, const std::string& ns, const std::string& name,
+               const std::string& uid) {
   record_.ref = Ref(kind, ns, name, uid);
   record_.at = At(10);
 }
@@ -76,7 +78,8 @@ Object& Object::Gone() {
 
 Object::operator Mutation() const {
   ObjectRecord r = record_;
-  std::sort(r.fields.begin(), r.fields.end(), [](const Field& a, const Field& b) { return a.path < b.path; });
+  std::sort(r.fields.begin(), r.fields.end(),
+            [](const Field& a, const Field& b) { return a.path < b.path; });
   return r;
 }
 
@@ -91,7 +94,8 @@ Mutation Tombstone(const ObjectRef& ref, Timestamp at) {
 
 namespace {
 
-EdgeRecord EdgeOf(const std::string& type, const ObjectRef& from, const ObjectRef& to, Timestamp at) {
+EdgeRecord EdgeOf(const std::string& type, const ObjectRef& from, const ObjectRef& to,
+                  Timestamp at) {
   EdgeRecord r;
   r.type = type;
   r.from = from;
@@ -103,11 +107,13 @@ EdgeRecord EdgeOf(const std::string& type, const ObjectRef& from, const ObjectRe
 
 }  // namespace
 
-Mutation EdgeSeen(const std::string& type, const ObjectRef& from, const ObjectRef& to, Timestamp at) {
+Mutation EdgeSeen(const std::string& type, const ObjectRef& from, const ObjectRef& to,
+                  Timestamp at) {
   return EdgeOf(type, from, to, at);
 }
 
-Mutation EdgeGone(const std::string& type, const ObjectRef& from, const ObjectRef& to, Timestamp at) {
+Mutation EdgeGone(const std::string& type, const ObjectRef& from, const ObjectRef& to,
+                  Timestamp at) {
   EdgeRecord r = EdgeOf(type, from, to, at);
   r.presence = Presence::kDeleted;
   return r;
@@ -153,8 +159,8 @@ Mutation LogLine(const ObjectRef& pod, Timestamp at, const std::string& line) {
   return r;
 }
 
-Mutation Listing(const std::string& kind, const std::string& ns, const std::vector<ObjectRef>& present,
-                 Timestamp at) {
+Mutation Listing(const std::string& kind, const std::string& ns,
+                 const std::vector<ObjectRef>& present, Timestamp at) {
   CompletenessRecord r;
   r.at = at;
   if (!ns.empty()) r.namespaces.push_back(ns);
@@ -254,7 +260,8 @@ std::vector<BurstSeen> World::Bursts(const ObjectRef& ref, const std::string& cl
   std::vector<BurstSeen> out;
   const absl::Status status =
       v->ForEachEpisodeOf(scope(), id, {kBeginning, kForever}, [&](const EpisodeRecord& e) {
-        if (cls.empty() || v->rules().Class(e.cls).name == cls) out.push_back({e, FindBurst(v->graph(), id, e.key())});
+        if (cls.empty() || v->rules().Class(e.cls).name == cls)
+          out.push_back({e, FindBurst(v->graph(), id, e.key())});
         return true;
       });
   REQUIRE(status.ok());
@@ -319,8 +326,11 @@ void InEveryOrder(const std::vector<Mutation>& story, const Orders& orders,
     if (orders.before) orders.before(&world);
     bool done = !orders.in_between;
     for (size_t i = 0; i < told.size();) {
-      const size_t n = telling < 2 ? 1 : std::min<size_t>(told.size() - i, 1 + random.Below(1 + told.size() / 4));
-      world.Apply({told.begin() + static_cast<ptrdiff_t>(i), told.begin() + static_cast<ptrdiff_t>(i + n)});
+      const size_t n =
+          telling < 2 ? 1
+                      : std::min<size_t>(told.size() - i, 1 + random.Below(1 + told.size() / 4));
+      world.Apply(
+          {told.begin() + static_cast<ptrdiff_t>(i), told.begin() + static_cast<ptrdiff_t>(i + n)});
       i += n;
       if (!done && i >= told.size() / 2) {
         orders.in_between(&world);

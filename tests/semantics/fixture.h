@@ -8,8 +8,8 @@
 
 #include "engine/database.h"
 
-// Worlds to try the rules of the engine in: a database in a directory of its own under a clock that the
-// test holds, short ways to say what happened, and one story told in many orders.
+// Worlds to try the rules of the engine in: a database in a directory of its own under a clock that
+// the test holds, short ways to say what happened, and one story told in many orders.
 
 namespace kg::semantics {
 
@@ -18,7 +18,8 @@ inline constexpr Timestamp kDay0 = FromMicros(1'700'006'400'000'000);
 
 // Hours, minutes and seconds of that day; hours may go beyond 24.
 constexpr Timestamp At(int hour, int minute = 0, int second = 0) {
-  return kDay0 + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
+  return kDay0 + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+         std::chrono::seconds(second);
 }
 
 // A directory of its own, gone at the end.
@@ -63,11 +64,13 @@ ObjectRef Ref(const std::string& kind, const std::string& ns, const std::string&
 // Leaves in any order; the builder sorts them.
 class Object {
  public:
-  Object(const std::string& kind, const std::string& ns, const std::string& name, const std::string& uid = "");
+  Object(const std::string& kind, const std::string& ns, const std::string& name,
+         const std::string& uid = "");
   Object& SeenAt(Timestamp t);
   Object& Created(Timestamp t);
   Object& Generation(int64_t g);
-  Object& Set(const std::string& path, const std::string& value, FieldKind kind = FieldKind::kString);
+  Object& Set(const std::string& path, const std::string& value,
+              FieldKind kind = FieldKind::kString);
   Object& Managed(const std::string& manager, Timestamp t);
   Object& Gone();
   // A pod's node.
@@ -80,15 +83,17 @@ class Object {
 
 // A tombstone: of `uid` alone where name is empty, by name alone where uid is.
 Mutation Tombstone(const ObjectRef& ref, Timestamp at);
-Mutation EdgeSeen(const std::string& type, const ObjectRef& from, const ObjectRef& to, Timestamp at);
-Mutation EdgeGone(const std::string& type, const ObjectRef& from, const ObjectRef& to, Timestamp at);
+Mutation EdgeSeen(const std::string& type, const ObjectRef& from, const ObjectRef& to,
+                  Timestamp at);
+Mutation EdgeGone(const std::string& type, const ObjectRef& from, const ObjectRef& to,
+                  Timestamp at);
 Mutation Event(const std::string& id, const ObjectRef& subject, const std::string& reason,
                const std::string& message, Timestamp first, Timestamp last, int64_t count = 1);
 Mutation Alert(const std::string& fingerprint, const std::string& name, const ObjectRef& subject,
                Timestamp starts_at, Timestamp at, std::optional<Timestamp> ends_at = std::nullopt);
 Mutation LogLine(const ObjectRef& pod, Timestamp at, const std::string& line);
-Mutation Listing(const std::string& kind, const std::string& ns, const std::vector<ObjectRef>& present,
-                 Timestamp at);
+Mutation Listing(const std::string& kind, const std::string& ns,
+                 const std::vector<ObjectRef>& present, Timestamp at);
 
 // One burst, as a reader sees it.
 struct BurstSeen {
@@ -119,7 +124,8 @@ class World {
   ResourceId Id(const ObjectRef& ref) const;
   std::vector<Incarnation> Lives(const ObjectRef& ref) const;
   // The intervals of an edge, open and closed, by start.
-  std::vector<Interval> EdgeIntervals(const std::string& type, const ObjectRef& from, const ObjectRef& to) const;
+  std::vector<Interval> EdgeIntervals(const std::string& type, const ObjectRef& from,
+                                      const ObjectRef& to) const;
   // Episodes of an object, by onset; `cls` empty: all.
   std::vector<BurstSeen> Bursts(const ObjectRef& ref, const std::string& cls = "") const;
   // Members of the tree that the burst belongs to; 0: none.
@@ -143,8 +149,8 @@ struct Orders {
   std::function<void(World*)> before;
 };
 
-// Tells `story` in the order given, backwards and in seeded shuffles, each cut into batches of another
-// size, runs `check` on every outcome and demands that all canonical dumps are equal.
+// Tells `story` in the order given, backwards and in seeded shuffles, each cut into batches of
+// another size, runs `check` on every outcome and demands that all canonical dumps are equal.
 void InEveryOrder(const std::vector<Mutation>& story, const Orders& orders,
                   const std::function<void(World&)>& check);
 

@@ -11,10 +11,11 @@
 #include "engine/internal/link.h"
 #include "tests/semantics/stories.h"
 
-// Order does not matter: any order of a set of records, cut into any batches, gives the same facts, and
-// the links and incidents are those that a derivation from scratch finds.
+// Order does not matter: any order of a set of records, cut into any batches, gives the same facts,
+// and the links and incidents are those that a derivation from scratch finds.
 //
-// KG_SEEDS: how many seeds (default 1000, and 300 with a restart in between). KG_SEED: only this one.
+// KG_SEEDS: how many seeds (default 1000, and 300 with a restart in between). KG_SEED: only this
+// one.
 
 namespace kg::semantics {
 namespace {
@@ -41,8 +42,8 @@ class NaiveImplicit : public ImplicitEdges {
 using Member = std::pair<uint32_t, EpisodeKey>;
 
 std::string Text(const CauseLink& c) {
-  return absl::StrCat(c.cause_resource.value, "@", ToMicros(c.cause.onset), "#", c.cause.hash.value, " ", c.confidence, " path ",
-                      c.path.size());
+  return absl::StrCat(c.cause_resource.value, "@", ToMicros(c.cause.onset), "#", c.cause.hash.value,
+                      " ", c.confidence, " path ", c.path.size());
 }
 
 std::string Text(const std::vector<CauseLink>& links) {
@@ -70,8 +71,9 @@ std::string CompareWithNaive(Database* db) {
       uint64_t looked_at = 0;
       const auto causes = FindCauses(view->graph(), rules, implicit, *b, &looked_at);
       if (causes != b->causes) {
-        difference = absl::StrCat("links of ", node->name->kind, "/", node->name->name, " ", rules.Class(b->cls).name, " @",
-                                  ToMicros(b->key.onset), "\n  stored: ", Text(b->causes), "\n  naive:  ", Text(causes));
+        difference = absl::StrCat("links of ", node->name->kind, "/", node->name->name, " ",
+                                  rules.Class(b->cls).name, " @", ToMicros(b->key.onset),
+                                  "\n  stored: ", Text(b->causes), "\n  naive:  ", Text(causes));
         return false;
       }
       for (const CauseLink& c : causes) {
@@ -103,7 +105,9 @@ std::string CompareWithNaive(Database* db) {
     });
     return true;
   });
-  if (trees != stored) return absl::StrCat("trees differ: ", stored.size(), " stored, ", trees.size(), " from scratch");
+  if (trees != stored)
+    return absl::StrCat("trees differ: ", stored.size(), " stored, ", trees.size(),
+                        " from scratch");
   return "";
 }
 
@@ -121,14 +125,17 @@ Telling Tell(const std::vector<Mutation>& story, uint64_t order, bool across_res
   World world;
   size_t batches = 0;
   for (size_t i = 0; i < told.size();) {
-    const size_t n = std::min<size_t>(told.size() - i, 1 + random.Below(order == 0 ? 4 : 1 + random.Below(20)));
+    const size_t n =
+        std::min<size_t>(told.size() - i, 1 + random.Below(order == 0 ? 4 : 1 + random.Below(20)));
     Batch batch;
-    batch.mutations.assign(told.begin() + static_cast<ptrdiff_t>(i), told.begin() + static_cast<ptrdiff_t>(i + n));
+    batch.mutations.assign(told.begin() + static_cast<ptrdiff_t>(i),
+                           told.begin() + static_cast<ptrdiff_t>(i + n));
     auto result = world.db().Apply(std::move(batch));
     if (!result.ok()) return {"", std::string(result.status().message())};
     i += n;
     ++batches;
-    if (across_restart && order > 0 && i >= told.size() / 2 && i - n < told.size() / 2) world.Reopen();
+    if (across_restart && order > 0 && i >= told.size() / 2 && i - n < told.size() / 2)
+      world.Reopen();
   }
   Telling out;
   out.dump = world.Dump();
@@ -136,7 +143,8 @@ Telling Tell(const std::vector<Mutation>& story, uint64_t order, bool across_res
   if (across_restart) {
     world.Reopen();
     if (world.Dump() != out.dump) {
-      out.wrong += "opened again it holds something else (- before, + after)\n" + DumpDifference(out.dump, world.Dump());
+      out.wrong += "opened again it holds something else (- before, + after)\n" +
+                   DumpDifference(out.dump, world.Dump());
     }
   }
   return out;
@@ -152,7 +160,8 @@ std::string WrongWith(const std::vector<Mutation>& story, uint64_t seed, bool ac
     if (!t.wrong.empty()) return absl::StrCat("order ", order, ": ", t.wrong);
     if (order == 0) expected = t.dump;
     if (t.dump != expected) {
-      return absl::StrCat("order ", order, " gives other facts (- as given, + then)\n", DumpDifference(expected, t.dump));
+      return absl::StrCat("order ", order, " gives other facts (- as given, + then)\n",
+                          DumpDifference(expected, t.dump));
     }
   }
   return "";
@@ -163,7 +172,8 @@ std::vector<Mutation> Shrink(std::vector<Mutation> story, uint64_t seed, bool ac
   for (size_t chunk = story.size() / 2; chunk >= 1; chunk /= 2) {
     for (size_t i = 0; i + chunk <= story.size();) {
       std::vector<Mutation> fewer = story;
-      fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(i), fewer.begin() + static_cast<ptrdiff_t>(i + chunk));
+      fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(i),
+                  fewer.begin() + static_cast<ptrdiff_t>(i + chunk));
       if (!WrongWith(fewer, seed, across_restart).empty()) {
         story = std::move(fewer);
       } else {
@@ -203,8 +213,12 @@ void CheckSeeds(bool across_restart) {
   SUCCEED();
 }
 
-TEST_CASE("facts, links and incidents do not depend on order") { CheckSeeds(false); }
-TEST_CASE("nor on a restart in between") { CheckSeeds(true); }
+TEST_CASE("facts, links and incidents do not depend on order") {
+  CheckSeeds(false);
+}
+TEST_CASE("nor on a restart in between") {
+  CheckSeeds(true);
+}
 
 }  // namespace
 }  // namespace kg::semantics

@@ -7,19 +7,24 @@
 #include "storage/store.h"
 #include "tests/semantics/fixture.h"
 
-// The walks through the rules of engine/README.md, each in the order given and in others. What must hold
-// in every order stands in the check.
+// The walks through the rules of engine/README.md, each in the order given and in others. What must
+// hold in every order stands in the check.
 
 namespace kg::semantics {
 namespace {
 
-constexpr Duration kHourBuckets = std::chrono::hours(28);  // retention / 28 is the width of a bucket
+constexpr Duration kHourBuckets =
+    std::chrono::hours(28);  // retention / 28 is the width of a bucket
 
 const std::string kBackOff = "Back-off restarting failed container app";
 
-ObjectRef Pod(const std::string& name, const std::string& uid = "") { return Ref("Pod", "shop", name, uid); }
+ObjectRef Pod(const std::string& name, const std::string& uid = "") {
+  return Ref("Pod", "shop", name, uid);
+}
 
-int64_t Minutes(Duration d) { return std::chrono::duration_cast<std::chrono::minutes>(d).count(); }
+int64_t Minutes(Duration d) {
+  return std::chrono::duration_cast<std::chrono::minutes>(d).count();
+}
 
 TEST_CASE("sequence 1: a k8s event series over four buckets, then the same event from a dump") {
   std::vector<Mutation> story;
@@ -35,7 +40,8 @@ TEST_CASE("sequence 1: a k8s event series over four buckets, then the same event
     CHECK(bursts[0].episode.onset == At(10));
     CHECK(bursts[0].episode.end == At(14));
     CHECK(bursts[0].episode.Occurrences() >= 40);
-    CHECK(bursts[0].episode.Occurrences() <= 44);  // each delivery sets a bit, so the estimate may exceed
+    CHECK(bursts[0].episode.Occurrences() <=
+          44);  // each delivery sets a bit, so the estimate may exceed
     REQUIRE(bursts[0].burst != nullptr);
     const auto found = w.view()->FindEvent(w.scope(), "ev-1");
     REQUIRE(found.ok());
@@ -97,16 +103,22 @@ TEST_CASE("sequence 3: an alert that outlives retention, flaps and is resolved")
   const ObjectRef subject = Pod("web-0");
   std::vector<Mutation> story;
   const auto fire = [&](int from, int to) {
-    for (int h = from; h < to; h += 4) story.push_back(Alert("00000000000000a1", "KubePodCrashLooping", subject, hours(from), hours(h)));
+    for (int h = from; h < to; h += 4)
+      story.push_back(
+          Alert("00000000000000a1", "KubePodCrashLooping", subject, hours(from), hours(h)));
   };
   fire(0, 24 * 6);
-  story.push_back(Alert("00000000000000a1", "KubePodCrashLooping", subject, hours(0), hours(24 * 6), hours(24 * 6)));
+  story.push_back(Alert("00000000000000a1", "KubePodCrashLooping", subject, hours(0), hours(24 * 6),
+                        hours(24 * 6)));
   // Back within the gap: the same burst.
-  story.push_back(Alert("00000000000000a1", "KubePodCrashLooping", subject, At(24 * 6, 5), At(24 * 6, 5)));
-  story.push_back(Alert("00000000000000a1", "KubePodCrashLooping", subject, At(24 * 6, 5), hours(24 * 7), hours(24 * 7)));
+  story.push_back(
+      Alert("00000000000000a1", "KubePodCrashLooping", subject, At(24 * 6, 5), At(24 * 6, 5)));
+  story.push_back(Alert("00000000000000a1", "KubePodCrashLooping", subject, At(24 * 6, 5),
+                        hours(24 * 7), hours(24 * 7)));
   // Back on another day: another burst.
   fire(24 * 8, 24 * 10);
-  story.push_back(Alert("00000000000000a1", "KubePodCrashLooping", subject, hours(24 * 8), hours(24 * 10), hours(24 * 10)));
+  story.push_back(Alert("00000000000000a1", "KubePodCrashLooping", subject, hours(24 * 8),
+                        hours(24 * 10), hours(24 * 10)));
   InEveryOrder(story, {}, [&](World& w) {
     const auto bursts = w.Bursts(subject);
     REQUIRE(bursts.size() == 2);
@@ -138,7 +150,8 @@ Object Container(int cycle, const char* phase, Timestamp at) {
   if (phase_name == "waiting") {
     o.Set("status.containerStatuses[app].state.waiting.reason", "CrashLoopBackOff");
   } else if (phase_name == "running") {
-    o.Set("status.containerStatuses[app].state.running.startedAt", absl::StrCat("2023-11-15T10:", 10 + 6 * cycle, ":00Z"));
+    o.Set("status.containerStatuses[app].state.running.startedAt",
+          absl::StrCat("2023-11-15T10:", 10 + 6 * cycle, ":00Z"));
   }
   if (cycle > 0) {
     o.Set("status.containerStatuses[app].lastState.terminated.reason", "OOMKilled");
@@ -152,8 +165,10 @@ Object Container(int cycle, const char* phase, Timestamp at) {
 TEST_CASE("sequence 4: a container toggles under refreshes, dies, and an old state comes late") {
   std::vector<Mutation> story;
   for (int cycle = 0; cycle < 4; ++cycle) {
-    for (int s = 0; s < 2 * 60; s += 30) story.push_back(Container(cycle, "running", At(10, 10 + 6 * cycle, s)));
-    for (int s = 2 * 60; s < 6 * 60; s += 30) story.push_back(Container(cycle + 1, "waiting", At(10, 10 + 6 * cycle, s)));
+    for (int s = 0; s < 2 * 60; s += 30)
+      story.push_back(Container(cycle, "running", At(10, 10 + 6 * cycle, s)));
+    for (int s = 2 * 60; s < 6 * 60; s += 30)
+      story.push_back(Container(cycle + 1, "waiting", At(10, 10 + 6 * cycle, s)));
   }
   story.push_back(Tombstone(Pod("web-0", "uid-1"), At(10, 34)));
   // Between two sightings of the state that followed.
@@ -166,32 +181,38 @@ TEST_CASE("sequence 4: a container toggles under refreshes, dies, and an old sta
     REQUIRE(waits.size() == 1);  // gaps of two minutes join
     CHECK(waits[0].episode.onset == At(10, 12));
     CHECK(waits[0].episode.end == At(10, 34));
-    CHECK(w.Bursts(Pod("web-0"), "OOM_KILLED").size() == 4);  // one per death, whatever was repeated
+    CHECK(w.Bursts(Pod("web-0"), "OOM_KILLED").size() ==
+          4);  // one per death, whatever was repeated
     CHECK(w.EdgeIntervals("RUNS_ON", Pod("web-0"), Ref("Node", "", "node-1")) ==
           std::vector<Interval>{{At(9), At(10, 34)}});
   });
 }
 
-TEST_CASE("sequence 5: an edge from a dump and from the topology topic, with tombstones before and after") {
+TEST_CASE(
+    "sequence 5: an edge from a dump and from the topology topic, with tombstones before and "
+    "after") {
   const ObjectRef node = Ref("Node", "", "node-1");
   std::vector<Mutation> story = {
-      EdgeGone("", Pod("web-0"), node, At(10)),                                  // before any claim
+      EdgeGone("", Pod("web-0"), node, At(10)),  // before any claim
       EdgeSeen("RUNS_ON", Pod("web-0"), node, At(10, 10)),
       Object("Pod", "shop", "web-0", "uid-1").SeenAt(At(10, 30)).Created(At(10, 5)).On("node-1"),
-      EdgeGone("", Pod("web-0"), node, At(11)),                                  // ends the topic's claim only
+      EdgeGone("", Pod("web-0"), node, At(11)),  // ends the topic's claim only
       Tombstone(Pod("web-0", "uid-1"), At(12)),
       EdgeSeen("RUNS_ON", Pod("lone"), node, At(10, 10)),
       EdgeGone("", Pod("lone"), node, At(11)),
-      EdgeSeen("RUNS_ON", Pod("late"), node, At(9)),                             // older than its tombstone
+      EdgeSeen("RUNS_ON", Pod("late"), node, At(9)),  // older than its tombstone
       EdgeGone("", Pod("late"), node, At(10)),
       EdgeSeen("RUNS_ON", Pod("kept"), node, At(10, 10)),
       EdgeGone("RUNS_ON", Pod("kept"), node, At(10)),
   };
   InEveryOrder(story, {}, [&](World& w) {
-    CHECK(w.EdgeIntervals("RUNS_ON", Pod("web-0"), node) == std::vector<Interval>{{At(10, 5), At(12)}});
-    CHECK(w.EdgeIntervals("RUNS_ON", Pod("lone"), node) == std::vector<Interval>{{At(10, 10), At(11)}});
+    CHECK(w.EdgeIntervals("RUNS_ON", Pod("web-0"), node) ==
+          std::vector<Interval>{{At(10, 5), At(12)}});
+    CHECK(w.EdgeIntervals("RUNS_ON", Pod("lone"), node) ==
+          std::vector<Interval>{{At(10, 10), At(11)}});
     CHECK(w.EdgeIntervals("RUNS_ON", Pod("late"), node) == std::vector<Interval>{{At(9), At(10)}});
-    CHECK(w.EdgeIntervals("RUNS_ON", Pod("kept"), node) == std::vector<Interval>{{At(10, 10), kForever}});
+    CHECK(w.EdgeIntervals("RUNS_ON", Pod("kept"), node) ==
+          std::vector<Interval>{{At(10, 10), kForever}});
     auto v = w.view(At(11));  // an hour ago
     size_t pods = 0;
     v->graph().ForEachEdge(w.Id(node), storage::keys::Direction::kIn, v->as_of(),
@@ -215,8 +236,9 @@ TEST_CASE("sequence 5: an edge from a dump and from the topology topic, with tom
       CHECK(n->in.size() == 0);
       CHECK(n->in_closed.size() == 500);
       size_t then = 0;
-      v->graph().ForEachEdge(w.Id(node), storage::keys::Direction::kIn, At(10, 30),
-                             [&](ResourceId, EdgeTypeId, uint16_t, Interval) { return ++then > 0; });
+      v->graph().ForEachEdge(
+          w.Id(node), storage::keys::Direction::kIn, At(10, 30),
+          [&](ResourceId, EdgeTypeId, uint16_t, Interval) { return ++then > 0; });
       CHECK(then == 500);
       v.reset();  // it holds the directory
       w.Reopen();
@@ -224,8 +246,11 @@ TEST_CASE("sequence 5: an edge from a dump and from the topology topic, with tom
   }
 }
 
-TEST_CASE("sequence 6: one shape of log line for two hours, a late earlier one, the open bucket cut") {
-  const auto line = [](int i) { return absl::StrCat("ERROR connection to 10.0.0.", i % 250, " refused: dial tcp"); };
+TEST_CASE(
+    "sequence 6: one shape of log line for two hours, a late earlier one, the open bucket cut") {
+  const auto line = [](int i) {
+    return absl::StrCat("ERROR connection to 10.0.0.", i % 250, " refused: dial tcp");
+  };
   std::vector<Mutation> story;
   for (int i = 0; i < 3000; ++i) {
     story.push_back(LogLine(Pod("web-0"), At(10) + std::chrono::milliseconds(2400) * i, line(i)));
@@ -261,26 +286,40 @@ TEST_CASE("sequence 6: one shape of log line for two hours, a late earlier one, 
 TEST_CASE("sequence 7: a cause that comes 20 minutes after its effects, and expires before them") {
   const ObjectRef db = Pod("db-0");
   std::vector<Mutation> effects = {
-      Object("Pod", "shop", "db-0", "uid-db").SeenAt(At(9)).Created(At(8)).Set("metadata.labels.app", "db"),
-      Object("Service", "shop", "db", "uid-s").SeenAt(At(9)).Created(At(8)).Set("spec.selector.app", "db"),
+      Object("Pod", "shop", "db-0", "uid-db")
+          .SeenAt(At(9))
+          .Created(At(8))
+          .Set("metadata.labels.app", "db"),
+      Object("Service", "shop", "db", "uid-s")
+          .SeenAt(At(9))
+          .Created(At(8))
+          .Set("spec.selector.app", "db"),
   };
   for (int i = 0; i < 30; ++i) {
     const std::string name = absl::StrCat("p-", i), uid = absl::StrCat("uid-", i);
-    effects.push_back(Object("Pod", "shop", name, uid).SeenAt(At(9)).Created(At(8)).Set("spec.containers[app].env[DB_HOST].value", "db"));
+    effects.push_back(Object("Pod", "shop", name, uid)
+                          .SeenAt(At(9))
+                          .Created(At(8))
+                          .Set("spec.containers[app].env[DB_HOST].value", "db"));
     // What each can tell of itself; they are linked and grouped by that first.
-    effects.push_back(Event(absl::StrCat("probe-", i), Pod(name), "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 500", At(10, 1, i), At(10, 1, i)));
+    effects.push_back(Event(absl::StrCat("probe-", i), Pod(name), "Unhealthy",
+                            "Readiness probe failed: HTTP probe failed with statuscode: 500",
+                            At(10, 1, i), At(10, 1, i)));
     for (int m = 2; m < 150; m += 8) {
-      effects.push_back(Event(absl::StrCat("ev-", i), Pod(name), "BackOff", kBackOff, At(10, 2, i), At(10, m, i), m));
+      effects.push_back(Event(absl::StrCat("ev-", i), Pod(name), "BackOff", kBackOff, At(10, 2, i),
+                              At(10, m, i), m));
     }
   }
-  const Mutation cause = Event("oom", db, "OOMKilled", "Container db was killed: out of memory", At(10), At(10));
+  const Mutation cause =
+      Event("oom", db, "OOMKilled", "Container db was killed: out of memory", At(10), At(10));
   const auto linked = [&](World& w) {
     for (int i = 0; i < 30; ++i) {
       const auto b = w.Bursts(Pod(absl::StrCat("p-", i)), "CRASHLOOP");
       REQUIRE(b.size() == 1);
       REQUIRE(b[0].burst != nullptr);
       const auto& causes = b[0].burst->causes;
-      CHECK(std::any_of(causes.begin(), causes.end(), [](const CauseLink& c) { return c.cause.onset == At(10); }));
+      CHECK(std::any_of(causes.begin(), causes.end(),
+                        [](const CauseLink& c) { return c.cause.onset == At(10); }));
     }
     CHECK(w.view()->incidents().size() == 1);
   };
@@ -309,7 +348,8 @@ TEST_CASE("sequence 7: a cause that comes 20 minutes after its effects, and expi
   };
   const uint64_t id = incident().first;
   // The hour of the cause has passed retention, that in which the effects ended has not.
-  w.Apply({Event("other", Pod("p-0"), "Pulled", "Container image already present", At(10 + 29, 30), At(10 + 29, 30))});
+  w.Apply({Event("other", Pod("p-0"), "Pulled", "Container image already present", At(10 + 29, 30),
+                 At(10 + 29, 30))});
   for (int round = 0; round < 2; ++round) {
     REQUIRE(w.db().Maintain().ok());
     CHECK(w.Bursts(db).empty());
@@ -323,7 +363,8 @@ TEST_CASE("sequence 7: a cause that comes 20 minutes after its effects, and expi
 TEST_CASE("sequence 9: records without names before and after the first that names a cluster") {
   TempDir dir;
   const auto event = [](const char* id, const char* tenant, const char* cluster, Timestamp at) {
-    Mutation m = Event(id, Ref("Pod", "shop", "web-0"), "BackOff", "Back-off restarting failed container", at, at);
+    Mutation m = Event(id, Ref("Pod", "shop", "web-0"), "BackOff",
+                       "Back-off restarting failed container", at, at);
     std::get<EventRecord>(m).scope = {tenant, cluster};
     return m;
   };
@@ -390,13 +431,15 @@ TEST_CASE("sequence 9: records without names before and after the first that nam
   SECTION("once names are bound, order is no matter") {
     Orders orders;
     orders.before = [&](World* w) {
-      w->Apply({event("b1", "t", "c", At(8)), event("b2", "t", "d", At(8)), event("b3", "u", "c", At(8))});
+      w->Apply({event("b1", "t", "c", At(8)), event("b2", "t", "d", At(8)),
+                event("b3", "u", "c", At(8))});
     };
     std::vector<Mutation> story;
     for (int i = 0; i < 12; ++i) {
       const char* tenants[] = {"", "t", "u"};
       const char* clusters[] = {"", "c", "d"};
-      story.push_back(event(absl::StrCat("e", i).c_str(), tenants[i % 3], clusters[i / 3 % 3], At(9, i)));
+      story.push_back(
+          event(absl::StrCat("e", i).c_str(), tenants[i % 3], clusters[i / 3 % 3], At(9, i)));
     }
     InEveryOrder(story, orders, [](World&) {});
   }
@@ -405,22 +448,31 @@ TEST_CASE("sequence 9: records without names before and after the first that nam
 TEST_CASE("sequence 10: a ConfigMap changes under 40 pods, and the MAC key is rotated") {
   const ObjectRef config = Ref("ConfigMap", "shop", "settings", "uid-cm");
   const auto state = [](const std::string& mac, Timestamp seen) {
-    return Object("ConfigMap", "shop", "settings", "uid-cm").SeenAt(seen).Created(At(8)).Set("data.url", mac, FieldKind::kMac);
+    return Object("ConfigMap", "shop", "settings", "uid-cm")
+        .SeenAt(seen)
+        .Created(At(8))
+        .Set("data.url", mac, FieldKind::kMac);
   };
-  const std::string k1 = "mac:k1:00000000000000000000000000000001", k1b = "mac:k1:00000000000000000000000000000002",
-                    k2b = "mac:k2:00000000000000000000000000000003", k2c = "mac:k2:00000000000000000000000000000004";
+  const std::string k1 = "mac:k1:00000000000000000000000000000001",
+                    k1b = "mac:k1:00000000000000000000000000000002",
+                    k2b = "mac:k2:00000000000000000000000000000003",
+                    k2c = "mac:k2:00000000000000000000000000000004";
   std::vector<Mutation> story = {
       state(k1, At(9)),
       state(k1, At(10)),
-      state(k1b, At(10, 20)).Managed("helm", At(10, 10)),   // between the two sightings: that is the time
-      state(k2b, At(10, 40)).Managed("helm", At(10, 10)),   // the same value under another key
-      state(k2c, At(11)).Managed("helm", At(10, 30)),       // the stamp is older than the last sighting
+      state(k1b, At(10, 20))
+          .Managed("helm", At(10, 10)),  // between the two sightings: that is the time
+      state(k2b, At(10, 40)).Managed("helm", At(10, 10)),  // the same value under another key
+      state(k2c, At(11)).Managed("helm", At(10, 30)),  // the stamp is older than the last sighting
   };
   for (int i = 0; i < 40; ++i) {
     const std::string name = absl::StrCat("p-", i);
-    story.push_back(Object("Pod", "shop", name, absl::StrCat("uid-", i)).SeenAt(At(9)).Created(At(8))
+    story.push_back(Object("Pod", "shop", name, absl::StrCat("uid-", i))
+                        .SeenAt(At(9))
+                        .Created(At(8))
                         .Set("spec.volumes[settings].configMap.name", "settings"));
-    story.push_back(Event(absl::StrCat("ev-", i), Pod(name), "BackOff", kBackOff, At(10, 12), At(10, 14, i % 60)));
+    story.push_back(Event(absl::StrCat("ev-", i), Pod(name), "BackOff", kBackOff, At(10, 12),
+                          At(10, 14, i % 60)));
   }
   InEveryOrder(story, {}, [&](World& w) {
     std::vector<BurstSeen> changes;
@@ -443,16 +495,22 @@ TEST_CASE("sequence 10: a ConfigMap changes under 40 pods, and the MAC key is ro
   CHECK(Minutes(At(11) - At(10, 40)) == 20);
 }
 
-TEST_CASE("sequence 11: a backup while a bucket roll is due; restored elsewhere; the stream goes on") {
+TEST_CASE(
+    "sequence 11: a backup while a bucket roll is due; restored elsewhere; the stream goes on") {
   std::vector<std::vector<Mutation>> stream;
   for (int i = 0; i < 12; ++i) {
     const std::string name = absl::StrCat("p-", i % 4);
     stream.push_back({Object("Pod", "shop", name, absl::StrCat("uid-", i % 4))
-                          .SeenAt(At(10, 20 * i)).Created(At(9)).On("node-1").Set("spec.priority", absl::StrCat(i)),
-                      Event(absl::StrCat("ev-", i), Pod(name), "BackOff", kBackOff, At(10, 20 * i), At(10, 20 * i)),
+                          .SeenAt(At(10, 20 * i))
+                          .Created(At(9))
+                          .On("node-1")
+                          .Set("spec.priority", absl::StrCat(i)),
+                      Event(absl::StrCat("ev-", i), Pod(name), "BackOff", kBackOff, At(10, 20 * i),
+                            At(10, 20 * i)),
                       EdgeSeen("CALLS", Pod(name), Ref("Service", "shop", "db"), At(10, 20 * i))});
   }
-  stream[5].push_back(Event("node", Ref("Node", "", "node-1"), "SystemOOM", "System OOM encountered", At(11, 39), At(11, 39)));
+  stream[5].push_back(Event("node", Ref("Node", "", "node-1"), "SystemOOM",
+                            "System OOM encountered", At(11, 39), At(11, 39)));
   const auto apply = [&](Database* db, size_t i) {
     Batch b;
     b.mutations = stream[i];
@@ -500,7 +558,8 @@ TEST_CASE("a complete listing ends what it lacks, told in any order, and after i
   World w(kHourBuckets);
   w.Apply(story);
   // Something goes on speaking of them, so that they are not forgotten themselves.
-  w.Apply({EdgeSeen("CALLS", Pod("kept"), Pod("gone"), At(38)), EdgeSeen("CALLS", Pod("kept"), Pod("named"), At(38)),
+  w.Apply({EdgeSeen("CALLS", Pod("kept"), Pod("gone"), At(38)),
+           EdgeSeen("CALLS", Pod("kept"), Pod("named"), At(38)),
            Event("later", Pod("kept"), "BackOff", kBackOff, At(41), At(41))});
   for (int round = 0; round < 2; ++round) {
     REQUIRE(w.db().Maintain().ok());

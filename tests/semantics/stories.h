@@ -14,8 +14,9 @@ struct StoryLimits {
   bool across_restart = false;
 };
 
-// Records of every kind over a few scopes, namespaces, objects and hours, with repeats, ties in time and
-// names used again. The same for the same seed, everywhere. Each is small enough to be read in a failure.
+// Records of every kind over a few scopes, namespaces, objects and hours, with repeats, ties in
+// time and names used again. The same for the same seed, everywhere. Each is small enough to be
+// read in a failure.
 std::vector<Mutation> RandomStory(uint64_t seed, const StoryLimits& limits);
 
 // One line, to print a story that fails.

@@ -68,6 +68,8 @@ int main(int argc, char** argv) {
   const auto answer = kg::query::RootCause(*view, question, kg::query::Budget());
   if (!answer.ok()) return Fail("root cause", answer.status());
   std::cout << "verdict: " << answer->verdict << "\n";
-  for (const auto& root : answer->root_causes) std::cout << "because of " << root.resource.kind << " " << root.resource.name << "\n";
-  return answer->root_causes.empty() ? Fail("root cause", absl::InternalError("one is expected")) : 0;
+  for (const auto& root : answer->root_causes)
+    std::cout << "because of " << root.resource.kind << " " << root.resource.name << "\n";
+  return answer->root_causes.empty() ? Fail("root cause", absl::InternalError("one is expected"))
+                                     : 0;
 }
