@@ -1,0 +1,134 @@
+#include "query/asked_failures.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "query/cause_chains.h"
+
+namespace kg::query {
+namespace {
+
+using storage::keys::Direction;
+
+constexpr size_t kMaxSlots = 5000;  // that one object stands for
+constexpr int kMaxDepth = 4;        // of what it owns
+
+void AskOfSlot(const Inquiry& in, ResourceId slot, AskedFailures* asked) {
+  const Node* node = in.graph.Find(slot);
+  if (node == nullptr) return;
+  const Interval window = in.question.Window();
+  node->bursts.ForEach([&](const BurstPtr& b) {
+    if (b->key.onset >= window.to) return false;
+    if (b->end >= window.from) AskOfBurst(in, b, asked);
+    return in.meter->TakeEdges();
+  });
+}
+
+// fn(other, type) for the edges of a slot that were there in the window.
+template <typename Fn>
+void ForEdges(const Inquiry& in, ResourceId slot, Direction direction, Fn&& fn) {
+  const Interval window = in.question.Window();
+  const Node* node = in.graph.Find(slot);
+  if (node == nullptr) return;
+  const bool out = direction == Direction::kOut;
+  (out ? node->out : node->in).ForEach([&](const OpenEdge& e) {
+    if (e.from < window.to) fn(ResourceId(e.other), EdgeTypeId(e.type));
+    return in.meter->TakeEdges();
+  });
+  (out ? node->out_closed : node->in_closed).ForEach([&](const ClosedEdge& e) {
+    if (e.from < window.to && e.to > window.from) fn(ResourceId(e.other), EdgeTypeId(e.type));
+    return in.meter->TakeEdges();
+  });
+}
+
+// The object, what it owns or selects, what owns it, and what selects any of these.
+std::set<ResourceId> SlotsOf(const Inquiry& in, ResourceId id) {
+  const EdgeTypeId controls = in.rules.EdgeTypeByName("CONTROLS");
+  const EdgeTypeId selects = in.rules.EdgeTypeByName("SELECTS");
+  const EdgeTypeId routes = in.rules.EdgeTypeByName("ROUTES_TO");
+  std::set<ResourceId> slots = {id};
+  std::vector<std::pair<ResourceId, int>> below = {{id, 0}};
+  for (size_t i = 0; i < below.size() && slots.size() < kMaxSlots; ++i) {
+    const auto [slot, depth] = below[i];
+    if (depth == kMaxDepth || !in.meter->TakeNodes()) break;
+    const int next = depth + 1;
+    ForEdges(in, slot, Direction::kOut, [&](ResourceId other, EdgeTypeId type) {
+      const bool takes = type == controls || (next == 1 && (type == selects || type == routes));
+      if (takes && slots.insert(other).second) below.push_back({other, next});
+    });
+  }
+  // Owners' own failures (a stuck rollout) are the object's; their other children are not.
+  for (ResourceId up = id;;) {
+    std::optional<ResourceId> owner;
+    ForEdges(in, up, Direction::kIn, [&](ResourceId other, EdgeTypeId type) {
+      if (type == controls) owner = other;
+    });
+    if (!owner.has_value() || !slots.insert(*owner).second) break;
+    up = *owner;
+  }
+  // A Service that selects these pods fails with them.
+  for (const auto& entry : below) {
+    ForEdges(in, entry.first, Direction::kIn, [&](ResourceId other, EdgeTypeId type) {
+      if (type == selects || type == routes) slots.insert(other);
+    });
+  }
+  return slots;
+}
+
+// What those who call an object suffer because of it: a Service that selects nothing fails nowhere
+// else.
+void AskOfCallers(const Inquiry& in, const std::set<ResourceId>& slots, AskedFailures* asked) {
+  const EdgeTypeId calls = in.rules.EdgeTypeByName("CALLS");
+  const Interval window = in.question.Window();
+  std::set<ResourceId> callers;
+  for (ResourceId s : slots) {
+    ForEdges(in, s, Direction::kIn, [&](ResourceId other, EdgeTypeId type) {
+      if (type == calls && slots.count(other) == 0) callers.insert(other);
+    });
+  }
+  for (ResourceId caller : callers) {
+    const Node* node = in.graph.Find(caller);
+    if (node == nullptr || !in.meter->TakeNodes()) continue;
+    node->bursts.ForEach([&](const BurstPtr& b) {
+      if (b->key.onset >= window.to) return false;
+      if (b->end >= window.from && in.rules.Class(b->cls).IsFailure()) {
+        const std::vector<BurstPtr> chain = ChainOf(in, At(*b));
+        const bool leads_here = std::any_of(chain.begin(), chain.end(), [&](const BurstPtr& c) {
+          return slots.count(c->resource) > 0;
+        });
+        if (leads_here) AskOfBurst(in, b, asked);
+      }
+      return in.meter->TakeEdges();
+    });
+  }
+}
+
+}  // namespace
+
+void AskOfBurst(const Inquiry& in, const BurstPtr& b, AskedFailures* asked) {
+  if (b->key.onset > in.view.as_of() || !in.rules.Class(b->cls).IsFailure()) return;
+  asked->insert(At(*b));
+}
+
+void AskOfObject(const Inquiry& in, ResourceId object, AskedFailures* asked) {
+  const std::set<ResourceId> slots = SlotsOf(in, object);
+  for (ResourceId s : slots) AskOfSlot(in, s, asked);
+  AskOfCallers(in, slots, asked);
+}
+
+void AskOfScope(const Inquiry& in, AskedFailures* asked) {
+  for (ResourceId s : ResourcesOf(in.view, in.scope, in.question, in.meter->budget().nodes)) {
+    if (!in.meter->TakeNodes()) break;
+    AskOfSlot(in, s, asked);
+  }
+}
+
+void AskOfTree(const Inquiry& in, const IncidentTree& tree, AskedFailures* asked) {
+  tree.members.ForEach([&](const auto& m) {
+    const BurstPtr b = FindBurst(in.graph, m.second, m.first);
+    if (b != nullptr) AskOfBurst(in, b, asked);
+    return in.meter->TakeEdges();
+  });
+}
+
+}  // namespace kg::query
