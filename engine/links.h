@@ -1,8 +1,10 @@
 #pragma once
 
 #include "engine/graph.h"
+#include "engine/rules.h"
 
-// When a POTENTIAL_CAUSE link is good enough to join its burst to an incident.
+// What a POTENTIAL_CAUSE link is weighed by, and when it is good enough to join its burst to an
+// incident.
 
 namespace kg {
 
@@ -11,5 +13,12 @@ inline constexpr double kGroupConfidence = 0.5;
 inline constexpr double kGroupDomain = 0.35;
 
 bool Groups(const CauseLink& link);
+
+// The kind of a path is that of its most telling step.
+PathKind MoreTelling(PathKind a, PathKind b);
+
+// How likely a lag in [low, high] is under `prior`: 1 up to the typical lag, falling to 0.2 at the
+// largest, 0 beyond (ecosystem's lag windows). The best of the interval counts.
+double LagLikelihood(const PairPrior& prior, Duration low, Duration high);
 
 }  // namespace kg

@@ -62,8 +62,10 @@ struct EpisodeAnswer {
 
 // ---- root cause
 
-struct FindingAnswer {  // what no episode says but the data show: a missing object, …
-  std::string kind;     // "missing_object", …
+// What no episode says but a message names or the objects show.
+struct FindingAnswer {
+  // selector_empty, zero_replicas, port_mismatch, missing_object, refusing_object
+  std::string kind;
   std::string text;
 };
 
@@ -81,7 +83,7 @@ struct ScoreParts {  // confidence = 0.3 temporal + 0.3 distance + 0.4 domain be
 
 struct Evidence {
   std::string episode;  // handle; empty for what is no episode
-  std::string role;     // "cause", "effect", "symptom", "change", "topology", …
+  std::string role;     // "cause", "effect", "symptom", "change", "finding", …
   Timestamp time;
   std::string cls;
   std::string text;

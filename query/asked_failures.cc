@@ -75,28 +75,39 @@ std::set<ResourceId> SlotsOf(const Inquiry& in, ResourceId id) {
   return slots;
 }
 
-// What those who call an object suffer because of it: a Service that selects nothing fails nowhere
-// else.
-void AskOfCallers(const Inquiry& in, const std::set<ResourceId>& slots, AskedFailures* asked) {
-  const EdgeTypeId calls = in.rules.EdgeTypeByName("CALLS");
+bool LeadsTo(const Trail& trail, const std::set<ResourceId>& slots) {
+  auto here = [&](ResourceId id) { return slots.count(id) > 0; };
+  if (std::any_of(trail.chain.begin(), trail.chain.end(),
+                  [&](const BurstPtr& c) { return here(c->resource); }))
+    return true;
+  if (!trail.finding.has_value()) return false;
+  if (here(trail.finding->what.resource)) return true;
+  if (!trail.finding->link.has_value()) return false;
+  const std::vector<ResourceId>& path = trail.finding->link->path;
+  return std::any_of(path.begin(), path.end(), here);
+}
+
+// What those who depend on an object suffer because of it: a Service that selects nothing fails
+// nowhere else, nor does a Secret that is not there.
+void AskOfDependants(const Inquiry& in, const std::set<ResourceId>& slots, AskedFailures* asked) {
   const Interval window = in.question.Window();
-  std::set<ResourceId> callers;
+  std::set<ResourceId> dependants;
   for (ResourceId s : slots) {
-    ForEdges(in, s, Direction::kIn, [&](ResourceId other, EdgeTypeId type) {
-      if (type == calls && slots.count(other) == 0) callers.insert(other);
-    });
+    for (const Direction direction : {Direction::kIn, Direction::kOut}) {
+      const Travels away = direction == Direction::kIn ? Travels::kToFrom : Travels::kFromTo;
+      ForEdges(in, s, direction, [&](ResourceId other, EdgeTypeId type) {
+        if (in.rules.EdgeType(type).travels == away && slots.count(other) == 0)
+          dependants.insert(other);
+      });
+    }
   }
-  for (ResourceId caller : callers) {
-    const Node* node = in.graph.Find(caller);
+  for (ResourceId dependant : dependants) {
+    const Node* node = in.graph.Find(dependant);
     if (node == nullptr || !in.meter->TakeNodes()) continue;
     node->bursts.ForEach([&](const BurstPtr& b) {
       if (b->key.onset >= window.to) return false;
       if (b->end >= window.from && in.rules.Class(b->cls).IsFailure()) {
-        const std::vector<BurstPtr> chain = ChainOf(in, At(*b));
-        const bool leads_here = std::any_of(chain.begin(), chain.end(), [&](const BurstPtr& c) {
-          return slots.count(c->resource) > 0;
-        });
-        if (leads_here) AskOfBurst(in, b, asked);
+        if (LeadsTo(TrailOf(in, At(*b)), slots)) AskOfBurst(in, b, asked);
       }
       return in.meter->TakeEdges();
     });
@@ -111,9 +122,14 @@ void AskOfBurst(const Inquiry& in, const BurstPtr& b, AskedFailures* asked) {
 }
 
 void AskOfObject(const Inquiry& in, ResourceId object, AskedFailures* asked) {
-  const std::set<ResourceId> slots = SlotsOf(in, object);
+  std::set<ResourceId> slots = SlotsOf(in, object);
+  // Without a pod between them nothing joins a workload to the Services that serve it.
+  const std::optional<Finding>& finding = in.findings->findings().Of(object);
+  if (finding.has_value() && finding->kind == "zero_replicas") {
+    for (ResourceId s : in.findings->findings().ServicesBefore(object)) slots.insert(s);
+  }
   for (ResourceId s : slots) AskOfSlot(in, s, asked);
-  AskOfCallers(in, slots, asked);
+  AskOfDependants(in, slots, asked);
 }
 
 void AskOfScope(const Inquiry& in, AskedFailures* asked) {

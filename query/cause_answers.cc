@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kMaxCandidates = 10;
 constexpr size_t kShownExplained = 20;
+constexpr size_t kAskedForFindings = 8;  // bursts of each root
 constexpr size_t kShownEvidence = 8;
 constexpr size_t kShownAffected = 100;
 
@@ -29,14 +30,35 @@ std::vector<PathStep> WayToWorst(const Inquiry& in, const Root& r) {
     }
   }
   std::vector<PathStep> path;
-  const auto chain = ChainOf(in, At(**worst));
-  for (size_t i = chain.size() - 1; i-- > 0;) {
-    const CauseLink* link = BestLink(in, *chain[i]);
-    if (link == nullptr) continue;
-    if (r.blamed.has_value() && chain[i]->key < r.burst->key) continue;
-    for (PathStep& s : in.say.LinkPath(*link, chain[i]->key.onset)) path.push_back(std::move(s));
+  auto add = [&](const CauseLink& link, Timestamp at) {
+    for (PathStep& s : in.say.LinkPath(link, at)) path.push_back(std::move(s));
+  };
+  const Trail trail = TrailOf(in, At(**worst));
+  if (trail.finding.has_value() && trail.finding->link.has_value())
+    add(*trail.finding->link, std::max(trail.chain.back()->key.onset, trail.finding->what.latest));
+  for (size_t i = trail.chain.size() - 1; i-- > 0;) {
+    if (const CauseLink* link = BestLink(in, *trail.chain[i]))
+      add(*link, trail.chain[i]->key.onset);
   }
   return path;
+}
+
+// A finding in a line of evidence.
+Evidence Shown(const Inquiry& in, const Finding& finding) {
+  return {"", "finding", finding.latest, in.rules.Class(finding.cls).name, finding.text};
+}
+
+// The link by which the root explains the effect that speaks most for it; null where there is none.
+std::pair<const CauseLink*, BurstPtr> TellingLink(const Root& r) {
+  if (!r.finding.has_value()) return BestEffect(r);
+  return {r.finding->link.has_value() ? &*r.finding->link : nullptr, r.burst};
+}
+
+// When the root began.
+OnsetAnswer OnsetOf(const Inquiry& in, const Root& r) {
+  if (r.finding.has_value())
+    return {std::max(r.finding->what.earliest, in.view.oldest()), r.finding->what.latest};
+  return {r.burst->earliest, r.burst->key.onset};
 }
 
 void TellEvidence(const Inquiry& in, const Root& r, CauseAnswer* a) {
@@ -46,9 +68,16 @@ void TellEvidence(const Inquiry& in, const Root& r, CauseAnswer* a) {
                            absl::StrCat(ShortName(in.say.Resource(b->resource)), ": ", e.reason,
                                         e.reason.empty() ? "" : " ", e.message)});
   };
-  add(r.burst, r.blamed.has_value()                     ? "symptom"
+  if (r.finding.has_value() && !r.IsNamed()) a->evidence.push_back(Shown(in, r.finding->what));
+  add(r.burst, r.finding.has_value()                    ? "symptom"
                : r.burst->category == Category::kChange ? "change"
                                                         : "cause");
+  // What a change left behind bears it out.
+  if (r.burst->category == Category::kChange && !r.finding.has_value()) {
+    const std::optional<Finding>& left = in.findings->findings().Of(r.resource());
+    if (left.has_value() && left->latest >= r.burst->earliest)
+      a->evidence.push_back(Shown(in, *left));
+  }
   // One of each (object kind, class), earliest first: what a person would want to see, not all of
   // it.
   std::set<std::pair<std::string, ClassId>> told = {
@@ -60,19 +89,19 @@ void TellEvidence(const Inquiry& in, const Root& r, CauseAnswer* a) {
   }
 }
 
-void TellAgainst(const Root& r, CauseAnswer* a) {
-  const auto [link, effect] = BestEffect(r);
+void TellAgainst(const Inquiry& in, const Root& r, CauseAnswer* a) {
+  const auto [link, effect] = TellingLink(r);
   if (link != nullptr && link->temporal < 0.5) {
     a->against.push_back(
         {absl::StrFormat("it came unusually long before its effect (likelihood of the lag %.2f)",
                          link->temporal),
          EpisodeHandle(r.burst->key)});
   }
-  if (r.burst->earliest + kPassing < r.burst->key.onset) {
-    a->against.push_back(
-        {absl::StrCat("its time is known only to lie between ", TimeText(r.burst->earliest),
-                      " and ", TimeText(r.burst->key.onset)),
-         EpisodeHandle(r.burst->key)});
+  const OnsetAnswer onset = OnsetOf(in, r);
+  if (onset.earliest + kPassing < onset.latest) {
+    a->against.push_back({absl::StrCat("its time is known only to lie between ",
+                                       TimeText(onset.earliest), " and ", TimeText(onset.latest)),
+                          r.finding.has_value() ? "" : EpisodeHandle(r.burst->key)});
   }
   if (r.burst->category == Category::kChange) {
     size_t earlier = 0;
@@ -81,6 +110,36 @@ void TellAgainst(const Root& r, CauseAnswer* a) {
     if (earlier > 0) {
       a->against.push_back(
           {absl::StrCat(earlier, " of what it would explain had begun before it"), ""});
+    }
+  }
+}
+
+// Findings that would have explained what is asked about, had nothing else explained it better.
+void AddLostFindings(const Inquiry& in, const std::vector<Root>& roots,
+                     std::vector<CauseAnswer>* out) {
+  std::set<ResourceId> told;
+  for (const Root& r : roots) told.insert(r.resource());
+  for (const Root& r : roots) {
+    for (size_t i = 0; i < r.asked.size() && i < kAskedForFindings; ++i) {
+      const FoundCause* found = in.findings->BestOf(*r.asked[i]);
+      if (out->size() == kMaxCandidates) return;
+      if (found == nullptr || !told.insert(found->what.resource).second) continue;
+      Root lost;
+      lost.burst = r.asked[i];
+      lost.finding = *found;
+      CauseAnswer a;
+      a.category = "finding";
+      a.resource = in.say.Resource(found->what.resource);
+      a.finding = FindingAnswer{found->what.kind, found->what.text};
+      a.onset = OnsetOf(in, lost);
+      a.score = a.confidence = found->link->confidence;
+      a.parts = ScoreParts{found->link->temporal, found->link->distance, found->link->domain,
+                           EpisodeHandle(r.asked[i]->key)};
+      a.path = in.say.LinkPath(*found->link, in.view.as_of());
+      a.evidence.push_back(Shown(in, found->what));
+      a.lost_because =
+          absl::StrCat(ShortName(in.say.Name(r.resource())), " explains the same, and better");
+      out->push_back(std::move(a));
     }
   }
 }
@@ -100,21 +159,16 @@ CauseAnswer Tell(const Inquiry& in, const Root& r, size_t asked) {
   CauseAnswer a;
   const BurstPtr& b = r.burst;
   a.resource = in.say.Resource(r.resource());
-  a.category = r.blamed.has_value() ? "finding" : CategoryWord(b->category);
-  a.onset = {b->earliest, b->key.onset};
+  a.category = r.finding.has_value() ? "finding" : CategoryWord(b->category);
+  a.onset = OnsetOf(in, r);
   a.score = Score(in, r, asked);
   a.confidence = Confidence(r);
-  if (r.blamed.has_value()) {
-    const bool missing = !a.resource.exists;
-    a.finding = FindingAnswer{
-        missing ? "missing_object" : "refusing_object",
-        absl::StrCat(ShortName(a.resource), missing ? " does not exist, and " : " is what ",
-                     ShortName(in.say.Resource(b->resource)), missing ? " needs it" : " ran into")};
-  } else {
+  if (r.finding.has_value())
+    a.finding = FindingAnswer{r.finding->what.kind, r.finding->what.text};
+  else
     a.episode = in.say.Episode(*b);
-  }
   if (r.incident != nullptr) a.incident = IncidentHandle(r.incident->id());
-  const auto [link, effect] = BestEffect(r);
+  const auto [link, effect] = TellingLink(r);
   // Of a change that was several at once, the one that did it.
   if (link != nullptr && a.episode.has_value())
     a.episode->cls = in.rules.Class(link->cause_class).name;
@@ -122,7 +176,7 @@ CauseAnswer Tell(const Inquiry& in, const Root& r, size_t asked) {
     a.parts = ScoreParts{link->temporal, link->distance, link->domain, EpisodeHandle(effect->key)};
   a.path = WayToWorst(in, r);
   TellEvidence(in, r, &a);
-  TellAgainst(r, &a);
+  TellAgainst(in, r, &a);
   a.explains.total = r.explained.size();
   for (const BurstPtr& e : r.explained) {
     if (a.explains.shown.size() == kShownExplained) break;
@@ -191,6 +245,7 @@ std::vector<CauseAnswer> TellCandidates(const Inquiry& in, const std::vector<Roo
     a.lost_because = WhyLost(*o.link, o.best);
     out.push_back(std::move(a));
   }
+  AddLostFindings(in, roots, &out);
   return out;
 }
 
@@ -207,7 +262,7 @@ std::vector<AffectedAnswer> TellAffected(const Inquiry& in, const std::vector<Ro
   // suffer.
   for (size_t i = 0; i < roots.size(); ++i) {
     const BurstPtr& b = roots[i].burst;
-    if (roots[i].blamed.has_value() || b->category == Category::kChange) continue;
+    if (roots[i].finding.has_value() || b->category == Category::kChange) continue;
     AffectedAnswer own;
     own.resource = in.say.Resource(b->resource);
     own.state = "affected";

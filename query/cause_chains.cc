@@ -4,25 +4,57 @@
 #include <map>
 #include <tuple>
 
+#include "absl/strings/str_cat.h"
+#include "query/text.h"
+
 namespace kg::query {
 namespace {
 
 constexpr size_t kMaxChain = 64;
 
 // The burst of a chain whose message blames an object by name, where nothing that happened to that
-// object explains it better; the nearest to the root.
-BurstPtr Blamer(const Inquiry& in, const std::vector<BurstPtr>& chain) {
+// object explains it better; the nearest to the root. The size of the chain: there is none.
+size_t Blamer(const Inquiry& in, const std::vector<BurstPtr>& chain) {
   const BurstPtr& end = chain.back();
-  for (auto b = chain.rbegin(); b != chain.rend(); ++b) {
-    if ((*b)->blamed.value == 0) continue;
-    if (end->resource == (*b)->blamed) return nullptr;
-    const Node* blamed = in.graph.Find((*b)->blamed);
-    const bool missing = blamed == nullptr || blamed->AliveAt((*b)->key.onset) == nullptr;
+  for (size_t i = chain.size(); i-- > 0;) {
+    const BurstPtr& b = chain[i];
+    if (b->blamed.value == 0) continue;
+    if (end->resource == b->blamed) return chain.size();
+    const Node* blamed = in.graph.Find(b->blamed);
+    const bool missing = blamed == nullptr || blamed->AliveAt(b->key.onset) == nullptr;
     // What is there and refuses (a quota) yields to the change that ran into it.
     if (!missing && end->category == Category::kChange &&
         end->cls != in.rules.ClassByName("CHANGE_CREATED"))
-      return nullptr;
-    return *b;
+      return chain.size();
+    return i;
+  }
+  return chain.size();
+}
+
+FoundCause NamedBy(const Inquiry& in, const Burst& b) {
+  const ResourceAnswer object = in.say.Resource(b.blamed);
+  FoundCause found;
+  found.what.resource = b.blamed;
+  found.what.kind = object.exists ? "refusing_object" : "missing_object";
+  found.what.text =
+      absl::StrCat(ShortName(object), object.exists ? " is what " : " does not exist, and ",
+                   ShortName(in.say.Name(b.resource)), object.exists ? " ran into" : " needs it");
+  found.what.earliest = b.earliest;
+  found.what.latest = b.key.onset;
+  return found;
+}
+
+// The burst of a chain that a finding explains better than its link does; nearest to the root
+// first. A change at the root tells more than what it left behind.
+const FoundCause* Found(const Inquiry& in, const std::vector<BurstPtr>& chain, size_t* index) {
+  if (chain.back()->category == Category::kChange) return nullptr;
+  for (size_t i = chain.size(); i-- > 0;) {
+    const FoundCause* found = in.findings->BestOf(*chain[i]);
+    if (found == nullptr) continue;
+    const CauseLink* link = BestLink(in, *chain[i]);
+    if (link != nullptr && link->confidence >= found->link->confidence) continue;
+    *index = i;
+    return found;
   }
   return nullptr;
 }
@@ -40,7 +72,7 @@ IncidentPtr IncidentWithRoot(const Inquiry& in, EpisodeKey key) {
 void Explain(const Inquiry& in, Root* root) {
   std::map<BurstAt, BurstPtr> below;
   auto add = [&](const BurstPtr& b) {
-    if (root->blamed.has_value() || At(*b) != At(*root->burst)) below[At(*b)] = b;
+    if (root->finding.has_value() || At(*b) != At(*root->burst)) below[At(*b)] = b;
   };
   for (const BurstPtr& b : root->asked) add(b);
   if (root->incident != nullptr) {
@@ -77,19 +109,46 @@ std::vector<BurstPtr> ChainOf(const Inquiry& in, const BurstAt& at) {
   return chain;
 }
 
+Trail TrailOf(const Inquiry& in, const BurstAt& at) {
+  Trail trail;
+  trail.chain = ChainOf(in, at);
+  if (trail.chain.empty()) return trail;
+  trail.top = trail.chain.back()->key;
+  size_t index = Blamer(in, trail.chain);
+  if (index < trail.chain.size()) {
+    trail.finding = NamedBy(in, *trail.chain[index]);
+    trail.chain.resize(index + 1);
+  } else if (const FoundCause* found = Found(in, trail.chain, &index)) {
+    trail.finding = *found;
+    trail.chain.resize(index + 1);
+  }
+  return trail;
+}
+
 std::vector<Root> FindRoots(const Inquiry& in, const AskedFailures& asked) {
+  // A name in a message says more than the graph, and the earliest such message most; of what the
+  // graph shows the best explained burst stands for all.
+  auto stands_for = [](const Trail& trail, const Root& root) {
+    if (root.burst == nullptr) return true;
+    if (!trail.finding.has_value()) return false;
+    const bool named = !trail.finding->link.has_value();
+    if (named != root.IsNamed()) return named;
+    if (named) return trail.chain.back()->key < root.burst->key;
+    return trail.finding->link->confidence > root.finding->link->confidence + 1e-9;
+  };
   std::map<BurstAt, Root> roots;
   for (const BurstAt& at : asked) {
-    const std::vector<BurstPtr> chain = ChainOf(in, at);
-    if (chain.empty()) continue;
-    const BurstPtr blamer = Blamer(in, chain);
-    const BurstPtr& end = chain.back();
-    Root& root = blamer != nullptr ? roots[{EpisodeKey{}, blamer->blamed}] : roots[At(*end)];
-    if (root.burst == nullptr || (blamer != nullptr && blamer->key < root.burst->key))
-      root.burst = blamer != nullptr ? blamer : end;
-    if (blamer != nullptr) root.blamed = blamer->blamed;
-    if (root.asked.empty()) root.incident = IncidentWithRoot(in, end->key);
-    root.asked.push_back(chain.front());
+    Trail trail = TrailOf(in, at);
+    if (trail.chain.empty()) continue;
+    const BurstPtr& end = trail.chain.back();
+    Root& root = trail.finding.has_value() ? roots[{EpisodeKey{}, trail.finding->what.resource}]
+                                           : roots[At(*end)];
+    if (stands_for(trail, root)) {
+      root.burst = end;
+      root.finding = std::move(trail.finding);
+    }
+    if (root.asked.empty()) root.incident = IncidentWithRoot(in, trail.top);
+    root.asked.push_back(trail.chain.front());
   }
   std::vector<Root> out;
   for (auto& [at, root] : roots) {
@@ -106,7 +165,7 @@ std::vector<Root> RolledUp(const Inquiry& in, std::vector<Root> roots) {
   std::map<std::pair<ResourceId, ClassId>, size_t> first;
   for (Root& r : roots) {
     const ResourceId top = in.say.TopOwner(r.burst->resource, r.burst->key.onset);
-    if (r.blamed.has_value() || r.burst->category == Category::kChange ||
+    if (r.finding.has_value() || r.burst->category == Category::kChange ||
         top == r.burst->resource) {
       out.push_back(std::move(r));
       continue;

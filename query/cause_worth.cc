@@ -14,7 +14,7 @@ namespace {
 // A program that complained in its log while it started, and has long since gone on: nothing came
 // of it, and nobody else felt it.
 bool IsPassingLog(const Inquiry& in, const Root& root) {
-  if (root.blamed.has_value() || root.burst->category != Category::kSymptom) return false;
+  if (root.IsNamed() || root.burst->category != Category::kSymptom) return false;
   const ResourceId top = in.say.TopOwner(root.burst->resource, root.burst->key.onset);
   auto passed = [&](const BurstPtr& b) {
     const bool says_little =
@@ -31,7 +31,7 @@ bool IsPassingLog(const Inquiry& in, const Root& root) {
 // A container that ended once and went on, say: over within minutes and felt by its own workload
 // only. Who asks about that object hears of it; a whole scope has better to tell.
 bool IsOverAndSmall(const Inquiry& in, const Root& root) {
-  if (root.blamed.has_value() || root.burst->category == Category::kChange) return false;
+  if (root.IsNamed() || root.burst->category == Category::kChange) return false;
   const ResourceId top = in.say.TopOwner(root.burst->resource, root.burst->key.onset);
   auto small = [&](const BurstPtr& b) {
     return b->end <= in.view.as_of() && b->end <= root.burst->earliest + kPassing &&
@@ -66,8 +66,14 @@ int Weight(Severity s) {
 }
 
 bool Counts(const Inquiry& in, const Root& root) {
+  // That a Service which selects nothing has no endpoints is the finding once more; nobody need
+  // care.
+  const bool of_a_finding =
+      in.question.object.empty() && root.finding.has_value() && !root.IsNamed();
+  const ClassId no_endpoints = in.rules.ClassByName("NO_READY_ENDPOINTS");
   auto serious = [&](const BurstPtr& b) {
     if (b->category == Category::kChange) return false;
+    if (of_a_finding && b->cls == no_endpoints) return false;
     if (b->severity >= Severity::kError) return true;
     // What still holds may have begun long before it was first seen, as all of a snapshot did.
     const bool holds = b->end > in.view.as_of();
@@ -81,7 +87,7 @@ bool Counts(const Inquiry& in, const Root& root) {
 }
 
 bool IsSymptom(const Inquiry& in, const Root& r) {
-  if (r.blamed.has_value() || r.burst->category != Category::kSymptom) return false;
+  if (r.finding.has_value() || r.burst->category != Category::kSymptom) return false;
   return std::none_of(r.explained.begin(), r.explained.end(), [&](const BurstPtr& b) {
     const CauseLink* link = BestLink(in, *b);
     return link != nullptr && IsFrom(in, *link, r) && link->path_kind != PathKind::kSelf &&
@@ -104,7 +110,8 @@ std::pair<const CauseLink*, BurstPtr> BestEffect(const Root& r) {
 }
 
 double Confidence(const Root& r) {
-  if (r.blamed.has_value()) return 0.9;  // the failure itself names it
+  if (r.IsNamed()) return 0.9;  // the failure itself names it
+  if (r.finding.has_value()) return r.finding->link->confidence;
   const auto [link, effect] = BestEffect(r);
   if (link != nullptr) return link->confidence;
   // Nothing but its own evidence: a state stands for itself, a symptom does not.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "engine/view.h"
 #include "query/budget.h"
 #include "query/describe.h"
+#include "query/finding_causes.h"
 #include "query/scope.h"
 
 // What the parts of the root-cause question hand to each other: which failures are asked about
@@ -15,7 +17,7 @@
 
 namespace kg::query {
 
-// What one question works with. Owns nothing; one thread.
+// What one question works with. Refers to what it was made of; one thread.
 struct Inquiry {
   Inquiry(const View& asked_view, const Question& asked_question, ScopeId in_scope,
           BudgetMeter* budget_meter)
@@ -25,7 +27,8 @@ struct Inquiry {
         say(asked_view),
         question(asked_question),
         scope(in_scope),
-        meter(budget_meter) {}
+        meter(budget_meter),
+        findings(std::make_unique<FindingCauses>(view, say, scope, meter)) {}
 
   const View& view;
   const Graph& graph;
@@ -34,6 +37,7 @@ struct Inquiry {
   const Question& question;
   const ScopeId scope;
   BudgetMeter* const meter;
+  const std::unique_ptr<FindingCauses> findings;  // remembers what it found
 };
 
 struct BurstAt {
@@ -48,16 +52,21 @@ inline BurstAt At(const Burst& b) {
 // A warning that holds longer than this, or begins again so often, is no passing one.
 inline constexpr Duration kPassing = std::chrono::minutes(5);
 
-// What chains of causes end in: a burst, or an object that a message blames.
+// What chains of causes end in: a burst, or a finding, be it one that a message names or one that
+// the graph shows.
 struct Root {
-  BurstPtr burst;                    // where the chain of links ends; of a finding, what blames
-  std::optional<ResourceId> blamed;  // set: a finding
-  IncidentPtr incident;              // that the chains belong to; nullptr: none
-  std::vector<BurstPtr> explained;   // by key; without the root itself
-  std::vector<BurstPtr> asked;       // of those, what the question is about
+  BurstPtr burst;  // where the chain of links ends; of a finding, what it explains best
+  std::optional<FoundCause> finding;
+  IncidentPtr incident;             // that the chains belong to; nullptr: none
+  std::vector<BurstPtr> explained;  // by key; without the root itself
+  std::vector<BurstPtr> asked;      // of those, what the question is about
 
   // The object that is the cause.
-  ResourceId resource() const { return blamed.value_or(burst->resource); }
+  ResourceId resource() const {
+    return finding.has_value() ? finding->what.resource : burst->resource;
+  }
+  // A failure's own message names the object.
+  bool IsNamed() const { return finding.has_value() && !finding->link.has_value(); }
 };
 
 }  // namespace kg::query

@@ -31,38 +31,6 @@ struct Step {
   bool against = false;  // the edge points from this slot to its parent
 };
 
-// The more telling of two kinds names the path.
-PathKind MoreTelling(PathKind a, PathKind b) {
-  auto rank = [](PathKind k) {
-    switch (k) {
-      case PathKind::kSelf:
-        return 0;
-      case PathKind::kOwner:
-        return 1;
-      case PathKind::kOther:
-        return 2;
-      case PathKind::kService:
-        return 3;
-      case PathKind::kScaling:
-        return 4;
-      case PathKind::kNamespace:
-        return 5;
-      case PathKind::kConfig:
-        return 6;
-      case PathKind::kNode:
-        return 7;
-      case PathKind::kStorage:
-        return 8;
-      case PathKind::kDns:
-        return 9;
-      case PathKind::kCalls:
-        return 10;
-    }
-    return 0;
-  };
-  return rank(a) >= rank(b) ? a : b;
-}
-
 class Search {
  public:
   Search(const Graph& graph, const RuleBook& rules, const ImplicitEdges& implicit,
@@ -295,6 +263,37 @@ class Search {
 };
 
 }  // namespace
+
+PathKind MoreTelling(PathKind a, PathKind b) {
+  auto rank = [](PathKind k) {
+    switch (k) {
+      case PathKind::kSelf:
+        return 0;
+      case PathKind::kOwner:
+        return 1;
+      case PathKind::kOther:
+        return 2;
+      case PathKind::kService:
+        return 3;
+      case PathKind::kScaling:
+        return 4;
+      case PathKind::kNamespace:
+        return 5;
+      case PathKind::kConfig:
+        return 6;
+      case PathKind::kNode:
+        return 7;
+      case PathKind::kStorage:
+        return 8;
+      case PathKind::kDns:
+        return 9;
+      case PathKind::kCalls:
+        return 10;
+    }
+    return 0;
+  };
+  return rank(a) >= rank(b) ? a : b;
+}
 
 bool Groups(const CauseLink& link) {
   return link.confidence >= kGroupConfidence && link.domain >= kGroupDomain;

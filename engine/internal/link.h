@@ -50,8 +50,4 @@ std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
 // consequence by its class.
 Timestamp OrderTime(const RuleBook& rules, const Burst& b);
 
-// How likely a lag in [low, high] is under `prior`: 1 up to the typical lag, falling to 0.2 at the
-// largest, 0 beyond (ecosystem's lag windows). The best of the interval counts.
-double LagLikelihood(const PairPrior& prior, Duration low, Duration high);
-
 }  // namespace kg

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/internal/fields.h"
+#include "engine/fields.h"
 #include "engine/rules.h"
 
 // What one state of a Kubernetes object says about the world, read off its fields by the rule

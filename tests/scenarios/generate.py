@@ -11,11 +11,11 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from generator import cases_changes, cases_faults, cases_more, demo, noise  # noqa: E402
+from generator import cases_changes, cases_faults, cases_findings, cases_more, demo, noise  # noqa: E402
 
 
 def main(names):
-    makers = [*cases_changes.CASES, *cases_faults.CASES, *cases_more.CASES]
+    makers = [*cases_changes.CASES, *cases_faults.CASES, *cases_more.CASES, *cases_findings.CASES]
     for maker in makers:
         case = maker()
         if not names or case.name in names:

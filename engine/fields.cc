@@ -1,4 +1,4 @@
-#include "engine/internal/fields.h"
+#include "engine/fields.h"
 
 #include <algorithm>
 
