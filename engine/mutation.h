@@ -172,7 +172,8 @@ using Mutation =
     std::variant<ObjectRecord, EdgeRecord, EventRecord, AlertRecord, LogRecord, CompletenessRecord>;
 
 // How far a source has been read. `source` identifies content, never a path: a Kafka cluster and
-// topic id, or a file's fingerprint.
+// topic id, or a file's fingerprint. Durable with the next commit that writes rows or with Settle;
+// until then what it covers is read again after a crash.
 struct SourcePosition {
   std::string source;
   int32_t partition = 0;
@@ -181,21 +182,38 @@ struct SourcePosition {
   std::string topic_id;
 };
 
-// A record that could not be decoded. The excerpt has every string value masked.
+// A record that could not be decoded, or that decoded and could not be applied. Of the former the
+// excerpt shows what it was, with every string value masked; of the latter `mutation` holds it
+// whole, so that it can be applied later.
 struct DeadLetter {
   ScopeName scope;
-  std::string source;    // e.g. "file:events.json" or "http"
+  std::string source;    // e.g. "file:/tmp/events.json", "http", or "apply" beside a mutation
   std::string position;  // e.g. "line 12", "document 3, byte 4711"
   uint64_t size_bytes = 0;
   std::string reason;  // names the field, the position and the fix
   std::string excerpt;
   Timestamp at;
+  std::optional<Mutation> mutation;
+  std::string read_with;  // how the source was read, as its reader writes it down for a retry
+};
+
+// A stored letter's name, 32 hex digits: equal for equal contents but for `at` and `read_with`, so
+// that reading the same source again adds no letter. Within one scope.
+std::string DeadLetterId(const DeadLetter& letter);
+
+// A letter to be taken out of the store.
+struct MendedLetter {
+  ScopeId scope;
+  std::string id;  // DeadLetterId
 };
 
 struct Batch {
   std::vector<Mutation> mutations;
   std::vector<SourcePosition> positions;
   std::vector<DeadLetter> dead_letters;
+  // Taken out before anything else is folded: a mutation that is refused again is a letter again.
+  // Ids that there are not are passed over.
+  std::vector<MendedLetter> mended;
 };
 
 }  // namespace kg

@@ -377,28 +377,4 @@ absl::StatusOr<SourcePosition> DecodePosition(absl::string_view row) {
   return SourcePosition{t->source, t->partition, t->offset, t->epoch, t->topic_id};
 }
 
-std::string EncodeDeadLetter(const DeadLetter& d) {
-  fb::DeadLetterT t;
-  t.source = d.source;
-  t.position = d.position;
-  t.size = d.size_bytes;
-  t.reason = d.reason;
-  t.excerpt = d.excerpt;
-  t.at = Us(d.at);
-  return Pack<fb::DeadLetter>(t);
-}
-
-absl::StatusOr<DeadLetter> DecodeDeadLetter(ScopeId, absl::string_view row) {
-  auto t = Unpack<fb::DeadLetter>(row);
-  if (!t.ok()) return t.status();
-  DeadLetter d;
-  d.source = t->source;
-  d.position = t->position;
-  d.size_bytes = t->size;
-  d.reason = t->reason;
-  d.excerpt = t->excerpt;
-  d.at = FromMicros(t->at);
-  return d;
-}
-
 }  // namespace kg::records

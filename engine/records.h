@@ -77,6 +77,10 @@ absl::StatusOr<std::pair<std::string, std::string>> DecodeScope(absl::string_vie
 std::string EncodePosition(const SourcePosition& p);
 absl::StatusOr<SourcePosition> DecodePosition(absl::string_view row);
 
+// What was handed to the engine, exactly. DataLoss when the bytes are damaged.
+std::string EncodeMutation(const Mutation& m);
+absl::StatusOr<Mutation> DecodeMutation(absl::string_view row);
+
 std::string EncodeDeadLetter(const DeadLetter& d);
 absl::StatusOr<DeadLetter> DecodeDeadLetter(ScopeId scope, absl::string_view row);
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
 namespace kg {
 namespace {
@@ -18,6 +20,71 @@ Severity FromName(absl::string_view named, Severity otherwise) {
   if (named == "INFO" || named == "NORMAL" || named == "DEBUG" || named == "NONE")
     return Severity::kInfo;
   return otherwise;
+}
+
+// By which time a record is placed, and how a person calls that time.
+struct DatedBy {
+  Timestamp at;
+  const char* field;
+};
+DatedBy DateOf(const ObjectRecord& r) {
+  return {r.at, "the object's time of observation"};
+}
+DatedBy DateOf(const EdgeRecord& r) {
+  return {r.at, "the edge's time"};
+}
+DatedBy DateOf(const EventRecord& r) {
+  return {r.last, "the event's time"};
+}
+DatedBy DateOf(const AlertRecord& r) {
+  return {r.at, "the alert's time of delivery"};
+}
+DatedBy DateOf(const LogRecord& r) {
+  return {r.at, "the log line's time"};
+}
+DatedBy DateOf(const CompletenessRecord& r) {
+  return {r.at, "the snapshot's time"};
+}
+
+bool NamesNothing(const ObjectRecord& r) {
+  return r.ref.name.empty() && r.ref.uid.empty();
+}
+bool NamesNothing(const EdgeRecord& r) {
+  return (r.from.name.empty() && r.from.uid.empty()) || (r.to.name.empty() && r.to.uid.empty());
+}
+// What happened is worth keeping though its subject is unknown.
+template <typename Record>
+bool NamesNothing(const Record&) {
+  return false;
+}
+
+std::string Describe(const ObjectRef& ref) {
+  return absl::StrCat(ref.kind.empty() ? "object" : ref.kind, " ", ref.ns,
+                      ref.ns.empty() ? "" : "/", ref.name.empty() ? ref.uid : ref.name);
+}
+std::string Describe(const ObjectRecord& r) {
+  return Describe(r.ref);
+}
+std::string Describe(const EdgeRecord& r) {
+  return absl::StrCat("edge ", r.type, " from ", Describe(r.from), " to ", Describe(r.to));
+}
+std::string Describe(const EventRecord& r) {
+  return absl::StrCat("event ", r.reason, " of ", Describe(r.subject));
+}
+std::string Describe(const AlertRecord& r) {
+  return absl::StrCat("alert ", r.name);
+}
+std::string Describe(const LogRecord& r) {
+  return absl::StrCat("log line of ", Describe(r.subject));
+}
+std::string Describe(const CompletenessRecord& r) {
+  return absl::StrCat("complete listing of ", r.kinds.size(), " kinds");
+}
+
+storage::keys::Hash128 LetterHash(absl::string_view key) {
+  storage::keys::Hash128 hash{};
+  std::copy_n(key.begin(), std::min(key.size(), hash.size()), hash.begin());
+  return hash;
 }
 
 }  // namespace
@@ -54,7 +121,25 @@ void Writer::Begin() {
 
 ApplyResult Writer::Fold(Batch&& batch) {
   ApplyResult result;
+  for (const MendedLetter& letter : batch.mended) TakeOut(letter);
   for (Mutation& m : batch.mutations) {
+    const DatedBy dated = std::visit([](const auto& r) { return DateOf(r); }, m);
+    // Far-future records can't move the clock; they wait for someone to look at one.
+    if (dated.at > options_.now() + options_.future_tolerance) {
+      Refuse(std::move(m),
+             absl::StrCat(
+                 dated.field, ", ",
+                 absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixMicros(ToMicros(dated.at)),
+                                  absl::UTCTimeZone()),
+                 ", lies in the future; check the sender's clock, then retry"),
+             &result);
+      continue;
+    }
+    if (std::visit([](const auto& r) { return NamesNothing(r); }, m)) {
+      Refuse(std::move(m), "the record names neither a name nor a uid; check its source", &result);
+      continue;
+    }
+    clock_ = std::max(clock_, dated.at);
     std::visit([&](auto& r) { Handle(std::move(r), &result); }, m);
   }
   for (const DeadLetter& d : batch.dead_letters) {
@@ -63,31 +148,35 @@ ApplyResult Writer::Fold(Batch&& batch) {
   }
   for (const SourcePosition& p : batch.positions) {
     positions_[{p.source, p.partition}] = p;
-    std::string key = absl::StrCat("p", p.source);
-    storage::keys::AppendU32(&key, static_cast<uint32_t>(p.partition));
-    // Rides along with the next real write: a position alone is worth no commit.
-    PutTable(storage::Table::kMeta, ScopeId(0), std::move(key), records::EncodePosition(p));
+    unwritten_positions_.insert({p.source, p.partition});
   }
   return result;
 }
 
-// Far-future records can't move the clock; they wait as dead letters for someone to look at a
-// clock.
-bool Writer::Refuse(Timestamp at, const char* field, const ScopeName& scope, ApplyResult* result) {
-  if (at <= options_.now() + options_.future_tolerance) {
-    if (at > clock_) clock_ = at;
-    return false;
+void Writer::WritePositions() {
+  for (const PositionKey& at : unwritten_positions_) {
+    std::string key = absl::StrCat("p", at.first);
+    storage::keys::AppendU32(&key, static_cast<uint32_t>(at.second));
+    PutTable(storage::Table::kMeta, ScopeId(0), std::move(key),
+             records::EncodePosition(positions_.at(at)));
   }
+  unwritten_positions_.clear();
+}
+
+void Writer::Refuse(Mutation&& m, std::string reason, ApplyResult* result) {
+  const ScopeName scope = std::visit([](const auto& r) { return r.scope; }, m);
   DeadLetter d;
-  d.reason = absl::StrCat(field, " lies in the future (", ToMicros(at) / 1'000'000,
-                          " s since 1970); check the sender's clock");
-  d.at = options_.now();
   d.source = "apply";
+  d.position = std::visit([](const auto& r) { return Describe(r); }, m);
+  d.reason = std::move(reason);
+  d.at = options_.now();
+  d.mutation = std::move(m);
+  d.size_bytes = records::EncodeMutation(*d.mutation).size();
   AddDeadLetter(identity_->ScopeFor(scope), d);
   ++result->refused;
   ++result->dead_letters;
-  if (result->problems.size() < kMaxProblems) result->problems.push_back(d.reason);
-  return true;
+  if (result->problems.size() < kMaxProblems)
+    result->problems.push_back(absl::StrCat(d.position, ": ", d.reason));
 }
 
 // A point that retention has passed leaves no trace. What still holds is never too old.
@@ -103,11 +192,10 @@ bool Writer::TooOld(Timestamp end, ApplyResult* result) {
 }
 
 void Writer::AddDeadLetter(ScopeId scope, const DeadLetter& letter) {
-  const auto key = storage::keys::Hash128Of(absl::StrCat(letter.source, "\n", letter.position, "\n",
-                                                         letter.reason, "\n", letter.excerpt));
   RowOp op;
   op.scope = scope;
-  op.key = storage::keys::EventId(key);
+  op.key = absl::HexStringToBytes(DeadLetterId(letter));
+  if (!letters_.emplace(std::make_pair(scope.value, LetterHash(op.key)), clock_).second) return;
   if (clock_ == kBeginning) {
     // No data yet, so no bucket: kept where nothing expires.
     op.table = storage::Table::kSystem;
@@ -119,8 +207,42 @@ void Writer::AddDeadLetter(ScopeId scope, const DeadLetter& letter) {
   }
   op.value = records::EncodeDeadLetter(letter);
   ops_.push_back(std::move(op));
-  ++dead_letters_;
   wants_commit_ = true;
+}
+
+void Writer::TakeOut(const MendedLetter& letter) {
+  RowOp op;
+  op.is_delete = true;
+  op.scope = letter.scope;
+  op.key = absl::HexStringToBytes(letter.id);
+  auto it = letters_.find({letter.scope.value, LetterHash(op.key)});
+  if (op.key.size() != sizeof(storage::keys::Hash128) || it == letters_.end()) return;
+  if (it->second == kBeginning) {
+    op.table = storage::Table::kSystem;
+    op.key.insert(op.key.begin(), 'L');
+  } else {
+    op.in_table = false;
+    op.bucket_time = it->second;
+    op.kind = storage::RecordKind::kDeadLetter;
+  }
+  letters_.erase(it);
+  ops_.push_back(std::move(op));
+  wants_commit_ = true;
+}
+
+absl::Status Writer::IndexDeadLetters(const storage::Snapshot& s) {
+  letters_.clear();
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    for (auto c = s.Scan(scope.id, storage::Table::kSystem, "L"); c->Valid(); c->Next())
+      letters_[{scope.id.value, LetterHash(c->key().substr(1))}] = kBeginning;
+    for (const storage::BucketPtr& b : s.buckets()) {
+      auto c = s.Scan(b, scope.id, storage::RecordKind::kDeadLetter, "");
+      for (; c->Valid(); c->Next())
+        letters_[{scope.id.value, LetterHash(c->key())}] = storage::BucketStart(b);
+      if (!c->status().ok()) return c->status();
+    }
+  }
+  return absl::OkStatus();
 }
 
 void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
@@ -130,7 +252,6 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
     auto at = std::lower_bound(r.fields.begin(), r.fields.end(), f);
     if (at == r.fields.end() || at->path != f.path) r.fields.insert(at, std::move(f));
   }
-  if (Refuse(r.at, "the object's time of observation", r.scope, result)) return;
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.ref = Canonical(rules_, std::move(r.ref));
   const ResourceId id = ResolveRef(scope, r.ref);
@@ -211,12 +332,11 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
 }
 
 void Writer::Handle(EdgeRecord&& r, ApplyResult* result) {
-  if (Refuse(r.at, "the edge's time", r.scope, result)) return;
   FoldTopology(r, result);
 }
 
 void Writer::Handle(EventRecord&& r, ApplyResult* result) {
-  if (Refuse(r.last, "the event's time", r.scope, result) || TooOld(r.last, result)) return;
+  if (TooOld(r.last, result)) return;
   if (r.first > r.last) std::swap(r.first, r.last);
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.subject = Canonical(rules_, std::move(r.subject));
@@ -260,7 +380,6 @@ void Writer::Handle(EventRecord&& r, ApplyResult* result) {
 }
 
 void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
-  if (Refuse(r.at, "the alert's time of delivery", r.scope, result)) return;
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.subject = Canonical(rules_, std::move(r.subject));
   const ResourceId id = ResolveRef(scope, r.subject);
@@ -303,7 +422,7 @@ void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
 }
 
 void Writer::Handle(LogRecord&& r, ApplyResult* result) {
-  if (Refuse(r.at, "the log line's time", r.scope, result) || TooOld(r.at, result)) return;
+  if (TooOld(r.at, result)) return;
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.subject = Canonical(rules_, std::move(r.subject));
   const ResourceId id = ResolveRef(scope, r.subject);
@@ -337,7 +456,6 @@ void Writer::Handle(LogRecord&& r, ApplyResult* result) {
 }
 
 void Writer::Handle(CompletenessRecord&& r, ApplyResult* result) {
-  if (Refuse(r.at, "the snapshot's time", r.scope, result)) return;
   const ScopeId scope = identity_->ScopeFor(r.scope);
   bool news = false;
   for (const ObjectRef& ref : r.present) {
@@ -372,6 +490,7 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
     }
     unconfirmed_.clear();
     confirmations_written_ = clock_;
+    WritePositions();
     wants_commit_ = wants_commit_ || !ops_.empty();
   }
   uint64_t sequence = published_.snapshot == nullptr ? 0 : published_.snapshot->sequence();
@@ -391,7 +510,7 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   next.snapshot = store_->GetSnapshot();
   next.episodes = episodes_;
   next.links = links_;
-  next.dead_letters = dead_letters_;
+  next.dead_letters = static_cast<int64_t>(letters_.size());
   next.edges_open = edges_open_;
   next.work = work_;
   published_ = std::move(next);

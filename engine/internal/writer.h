@@ -113,8 +113,11 @@ class Writer : private ImplicitEdges {
   void Handle(LogRecord&& r, ApplyResult* result);
   void Handle(CompletenessRecord&& r, ApplyResult* result);
   bool TooOld(Timestamp end, ApplyResult* result);
-  bool Refuse(Timestamp at, const char* field, const ScopeName& scope, ApplyResult* result);
+  void Refuse(Mutation&& m, std::string reason, ApplyResult* result);
   void AddDeadLetter(ScopeId scope, const DeadLetter& letter);
+  void TakeOut(const MendedLetter& letter);
+  absl::Status IndexDeadLetters(const storage::Snapshot& s);
+  void WritePositions();
 
   // writer_slots.cc
   Slot& SlotFor(ResourceId id);
@@ -257,7 +260,11 @@ class Writer : private ImplicitEdges {
   absl::flat_hash_map<uint32_t, std::set<ResourceId>> dns_;            // by scope
   absl::flat_hash_map<uint32_t, std::set<BurstId>> implicit_effects_;  // by scope
   absl::flat_hash_map<uint64_t, uint64_t> merged_;                     // incident id -> its heir's
-  std::map<std::pair<std::string, int>, SourcePosition> positions_;
+  using PositionKey = std::pair<std::string, int>;
+  std::map<PositionKey, SourcePosition> positions_;
+  std::set<PositionKey> unwritten_positions_;  // they ride along with the next real write
+  // Where each dead letter stands: a time in its bucket, or kBeginning for table `system`.
+  absl::flat_hash_map<std::pair<uint32_t, storage::keys::Hash128>, Timestamp> letters_;
   Timestamp clock_ = kBeginning;
   Timestamp confirmations_written_ = kBeginning;
   Timestamp expired_until_ = kBeginning;
@@ -266,7 +273,7 @@ class Writer : private ImplicitEdges {
   // Of slots known by a uid alone: what the topology topic said of them (type 0: of the pair).
   absl::flat_hash_map<ResourceId, std::set<storage::keys::EdgeKey>> nameless_edges_;
   std::set<ResourceId> unconfirmed_;  // slots whose last sighting is not on disk
-  int64_t episodes_ = 0, links_ = 0, dead_letters_ = 0, edges_open_ = 0;
+  int64_t episodes_ = 0, links_ = 0, edges_open_ = 0;
   WorkDone work_;
 
   // The batch under way.

@@ -61,11 +61,7 @@ void Writer::FoldTopology(const EdgeRecord& r, ApplyResult* result) {
   const ScopeId scope = identity_->ScopeFor(r.scope);
   const ResourceId from = ResolveRef(scope, r.from);
   const ResourceId to = ResolveRef(scope, r.to);
-  if (from.value == 0 || to.value == 0 || from == to) {
-    ++result->refused;
-    if (result->problems.size() < 5) result->problems.push_back("an edge names no two objects");
-    return;
-  }
+  if (from == to) return Refuse(Mutation(r), "an edge names one object twice", result);
   if (r.presence == Presence::kDeleted && r.type.empty()) {
     DeletePair(scope, {from, EdgeTypeId(0), to}, r.at) ? ++result->applied : ++result->unchanged;
     return;

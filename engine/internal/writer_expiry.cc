@@ -28,16 +28,7 @@ absl::Status Writer::Expire() {
   ExpireSlots(oldest);
   for (const BurstId& root : changed_trees_) WriteTree(root);
   changed_trees_.clear();
-  dead_letters_ = 0;
-  const auto snapshot = store_->GetSnapshot();
-  for (const ScopeInfo& scope : identity_->scopes()) {
-    for (const storage::BucketPtr& b : snapshot->buckets()) {
-      for (auto c = snapshot->Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""); c->Valid();
-           c->Next()) {
-        ++dead_letters_;
-      }
-    }
-  }
+  if (auto status = IndexDeadLetters(*store_->GetSnapshot()); !status.ok()) return status;
   wants_commit_ = !ops_.empty();
   return Commit(false).status();
 }

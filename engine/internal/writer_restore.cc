@@ -32,6 +32,7 @@ absl::Status Writer::Restore() {
   if (auto status = RestoreSlots(s); !status.ok()) return status;
   if (auto status = RestoreEdges(s, deletes); !status.ok()) return status;
   if (auto status = RestoreEpisodes(s); !status.ok()) return status;
+  if (auto status = IndexDeadLetters(s); !status.ok()) return status;
   dirty_.clear();
   UpdateTrees();
   if (auto status = RestoreAliases(s); !status.ok()) return status;
@@ -44,7 +45,7 @@ absl::Status Writer::Restore() {
   published_.oldest = store_->OldestLive();
   published_.episodes = episodes_;
   published_.links = links_;
-  published_.dead_letters = dead_letters_;
+  published_.dead_letters = static_cast<int64_t>(letters_.size());
   published_.edges_open = edges_open_;
   return absl::OkStatus();
 }
@@ -316,9 +317,6 @@ absl::Status Writer::RestoreEpisodes(const storage::Snapshot& s) {
         auto status = RestoreEpisodeRow(s, scope.id, c->key(), c->value(), b);
         if (!status.ok()) return status;
       }
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""); c->Valid();
-           c->Next())
-        ++dead_letters_;
     }
   }
   return absl::OkStatus();
