@@ -1,35 +1,15 @@
 #include "ingest/decoder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "ingest/input_files.h"
 #include "ingest/internal/stream.h"
 
 namespace kg::ingest {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr size_t kReadBytes = 256u << 10;
 constexpr uint64_t kProgressBytes = 64u << 10;
-
-// Files of a folder that are worth opening; a file named by itself is always opened.
-bool IsDataFile(std::string name) {
-  for (const char* packed : {".gz", ".zst"}) {
-    if (absl::EndsWith(name, packed)) name.resize(name.size() - std::strlen(packed));
-  }
-  for (const char* end : {".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".log", ".txt"}) {
-    if (absl::EndsWith(name, end)) return true;
-  }
-  return false;
-}
 
 class InputSetImpl : public InputSet {
  public:
@@ -45,10 +25,18 @@ class InputSetImpl : public InputSet {
   }
 
   absl::Status AddPath(const std::string& path) override {
-    if (path == "-") return AddDescriptor(stdin, {.source_name = "stdin"});
-    std::error_code error;
-    if (fs::is_directory(path, error)) return AddFolder(path);
-    return AddFile(path, {.source_name = absl::StrCat("file:", path)});
+    absl::StatusOr<InputFiles> inputs = ListInputs({path});
+    if (!inputs.ok()) return inputs.status();
+    if (inputs->of_another_kind > 0)
+      state_.stats().ignored["file of another kind"] += inputs->of_another_kind;
+    for (InputFile& input : inputs->files) {
+      std::unique_ptr<StreamDecoder> decoder = OpenStream(std::move(input.stream));
+      absl::Status status =
+          ReadInput(input.path, [&](absl::string_view chunk) { return decoder->Feed(chunk); });
+      if (status.ok()) status = decoder->Finish();
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
   }
 
   absl::Status Finish() override {
@@ -59,59 +47,6 @@ class InputSetImpl : public InputSet {
   const DecodeStats& stats() const override { return const_cast<SetState&>(state_).stats(); }
 
  private:
-  absl::Status AddFile(const std::string& path, StreamOptions stream) {
-    std::FILE* file = std::fopen(path.c_str(), "rb");
-    if (file == nullptr) {
-      const std::string message = absl::StrCat(path, ": ", std::strerror(errno));
-      return errno == ENOENT ? absl::NotFoundError(message) : absl::PermissionDeniedError(message);
-    }
-    absl::Status status = AddDescriptor(file, std::move(stream));
-    std::fclose(file);
-    return status;
-  }
-
-  absl::Status AddDescriptor(std::FILE* file, StreamOptions stream) {
-    const std::string name = stream.source_name;
-    std::unique_ptr<StreamDecoder> decoder = OpenStream(std::move(stream));
-    std::vector<char> buffer(kReadBytes);
-    size_t n = 0;
-    while ((n = std::fread(buffer.data(), 1, buffer.size(), file)) > 0) {
-      const absl::Status status = decoder->Feed({buffer.data(), n});
-      if (!status.ok()) return status;
-    }
-    if (std::ferror(file) != 0) {
-      return absl::UnavailableError(absl::StrCat(name, ": ", std::strerror(errno)));
-    }
-    return decoder->Finish();
-  }
-
-  // In a `kubectl cluster-info dump` folder the logs stand at NAMESPACE/POD/logs.txt.
-  absl::Status AddFolder(const std::string& root) {
-    std::vector<fs::path> files;
-    std::error_code error;
-    for (fs::recursive_directory_iterator it(root, error), end; it != end && !error;
-         it.increment(error)) {
-      if (it->is_regular_file(error)) files.push_back(it->path());
-    }
-    if (error) return absl::PermissionDeniedError(absl::StrCat(root, ": ", error.message()));
-    std::sort(files.begin(), files.end());
-    for (const fs::path& file : files) {
-      if (!IsDataFile(file.filename().string())) {
-        ++state_.stats().ignored["file of another kind"];
-        continue;
-      }
-      StreamOptions stream{.source_name = absl::StrCat("file:", file.string())};
-      if (file.filename() == "logs.txt") {
-        stream.format = "logs";
-        stream.log_pod = file.parent_path().filename().string();
-        stream.log_namespace = file.parent_path().parent_path().filename().string();
-      }
-      const absl::Status status = AddFile(file.string(), std::move(stream));
-      if (!status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-
   SetState state_;
   Sink& sink_;
   uint64_t reported_ = 0;

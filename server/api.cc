@@ -7,10 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "server/ask.h"
 #include "server/compat.h"
+#include "server/hosts.h"
 #include "server/ingest_run.h"
 #include "server/json_text.h"
+#include "server/loads.h"
 #include "server/metrics.h"
 #include "server/problem.h"
+#include "server/retry.h"
 #include "server/suggest.h"
 #include "server/times.h"
 
@@ -68,7 +71,10 @@ class Slot {
 class Api::Impl {
  public:
   Impl(Database* database, Metrics* metrics, ApiOptions options)
-      : database_(database), metrics_(metrics), options_(std::move(options)) {
+      : database_(database),
+        metrics_(metrics),
+        options_(std::move(options)),
+        loads_(database, LoadsOptions(options_)) {
     ask_.clock = AskOptions::Clock::kWall;
     ask_.now = options_.now;
     ask_.budget = options_.budget;
@@ -99,6 +105,10 @@ class Api::Impl {
       *route = "ready";
       return IsRead(request) ? Ready(request) : NotAllowed("GET");
     }
+    if (const std::string why = WhyForeign(request, options_.hosts); !why.empty()) {
+      *route = "foreign";
+      return Problem(421, "foreign_host", why);
+    }
     if (path == "/metrics") {
       *route = "metrics";
       return IsRead(request) ? MetricsText() : NotAllowed("GET");
@@ -108,11 +118,25 @@ class Api::Impl {
       if (request.method == "HEAD") return TextResponse(200, "");
       return request.method == "POST" ? Ingest(request) : NotAllowed("POST");
     }
+    if (path == "/api/v1/loads" || absl::StartsWith(path, "/api/v1/loads/")) {
+      *route = "loads";
+      return loads_.Handle(request, WallNow(ask_));
+    }
+    if (path == "/api/v1/dead-letters/retry") {
+      *route = "dead-letters/retry";
+      return request.method == "POST" ? Retry(request) : NotAllowed("POST");
+    }
     if (!absl::StartsWith(path, kPrefix)) {
       return Problem(404, "no_such_path",
                      absl::StrCat("there is nothing at ", path, "; questions are under /api/v1/"));
     }
     return Question(request, route);
+  }
+
+  static Loads::Options LoadsOptions(const ApiOptions& options) {
+    Loads::Options loads;
+    loads.rules_id = options.rules_id;
+    return loads;
   }
 
   HttpResponse Question(const HttpRequest& request, std::string* route) {
@@ -174,36 +198,6 @@ class Api::Impl {
     return response;
   }
 
-  absl::StatusOr<ingest::DecodeOptions> IngestOptions(const HttpRequest& request,
-                                                      ingest::MacKey* key) {
-    static const std::vector<std::string> kKnown = {"at",     "format",  "topic",
-                                                    "tenant", "cluster", "namespace"};
-    const Timestamp now = WallNow(ask_);
-    ingest::DecodeOptions options = DecodeOptionsFor(*database_, now, key);
-    options.received_live = true;
-    for (const auto& [name, value] : request.query) {
-      if (name == "at") {
-        const absl::StatusOr<Timestamp> at = ParseMoment(value, now);
-        if (!at.ok()) return at.status();
-        options.at = *at;
-      } else if (name == "format") {
-        options.format = value;
-      } else if (name == "topic") {
-        options.topic = value;
-      } else if (name == "namespace") {
-        options.log_namespace = value;
-      } else if (name == "tenant") {
-        options.default_scope.tenant = value;
-      } else if (name == "cluster") {
-        options.default_scope.cluster = value;
-      } else {
-        return absl::InvalidArgumentError(
-            absl::StrCat("ingest takes no parameter '", name, "'", DidYouMean(name, kKnown)));
-      }
-    }
-    return options;
-  }
-
   HttpResponse Ingest(const HttpRequest& request) {
     const SteadyClock::time_point start = SteadyClock::now();
     if (!KnownEncoding(request.Header("content-encoding"))) {
@@ -216,17 +210,36 @@ class Api::Impl {
       return response;
     }
     ingest::MacKey key;
-    const absl::StatusOr<ingest::DecodeOptions> options = IngestOptions(request, &key);
-    if (!options.ok()) return ProblemOf(options.status());
+    ingest::DecodeOptions options = DecodeOptionsFor(*database_, WallNow(ask_), &key);
+    options.received_live = true;
+    const absl::Status read = ReadDecodeParams(request.query, Complete::kRefused, &options);
+    if (!read.ok()) return ProblemOf(read);
     ApplySink sink(database_, ApplySink::Options());
     absl::StatusOr<ingest::DecodeStats> decoded =
-        ingest::DecodeBody(request.body, *options, "http", &sink);
+        ingest::DecodeBody(request.body, options, "http", &sink);
     const absl::Status finished = sink.Finish();
     if (!decoded.ok()) return ProblemOf(decoded.status());
     if (!finished.ok()) return ProblemOf(finished);
     sink.report().decoded = *std::move(decoded);
     metrics_->Ingested(sink.report(), Since(start));
     return IngestAnswer(sink.report());
+  }
+
+  HttpResponse Retry(const HttpRequest& request) {
+    ScopeName scope;
+    for (const auto& [name, value] : request.query) {
+      if (name != "tenant" && name != "cluster") {
+        return Problem(400, "invalid_request",
+                       absl::StrCat("retry takes no parameter '", name, "'",
+                                    DidYouMean(name, {"tenant", "cluster"})));
+      }
+      (name == "tenant" ? scope.tenant : scope.cluster) = value;
+    }
+    const absl::StatusOr<RetryReport> report = RetryKept(database_, scope);
+    if (!report.ok()) return ProblemOf(report.status());
+    HttpResponse response;
+    response.body = ToJsonText(Render(*report), JsonLayout::kCompact);
+    return response;
   }
 
   // A body of which nothing was understood is the sender's mistake, and must not look like success.
@@ -248,6 +261,7 @@ class Api::Impl {
   Database* const database_;
   Metrics* const metrics_;
   const ApiOptions options_;
+  Loads loads_;
   AskOptions ask_;
   std::atomic<int> ingests_{0};
   std::atomic<bool> stopping_{false};

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/database.h"
 #include "query/budget.h"
@@ -19,6 +20,8 @@ struct ApiOptions {
   std::function<Timestamp()> now;           // the wall clock; empty: the system's
   int max_ingests = 2;                      // bodies decoded at a time; more are answered 503
   std::function<ListenerStats()> listener;  // for /metrics; empty: zeros
+  std::vector<std::string> hosts;           // names of this node; see server/hosts.h
+  std::string rules_id;                     // LoadOptions::rules_id of what is loaded here
 };
 
 // What is answered to each path. Thread-safe; blocks while it answers. See server/README.md for the

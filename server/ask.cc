@@ -43,6 +43,7 @@ const std::vector<QuestionInfo>& Questions() {
       {"diff", AskDiff, {"from"}},
       {"dead-letters", AskDeadLetters, {}},
       {"doctor", AskDoctor, {}},
+      {"names", AskNames, {"prefix", "of"}},
   };
   return *questions;
 }
@@ -65,6 +66,7 @@ const std::map<std::string, std::vector<std::string>>& Meaningless() {
       {"stats", {"object", "namespace", "selector", "since", "limit", "cursor"}},
       {"dead-letters", {"object", "namespace", "selector", "since", "cursor"}},
       {"doctor", {"object", "selector", "since", "limit", "cursor"}},
+      {"names", {"object", "selector", "since", "cursor"}},
   };
   return *names;
 }

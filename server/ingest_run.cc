@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "server/render.h"
+#include "server/suggest.h"
+#include "server/times.h"
 
 namespace kg::server {
 namespace {
@@ -61,6 +64,8 @@ json::value Render(const IngestReport& report) {
                       {"unchanged", report.unchanged},
                       {"refused", report.refused},
                       {"dead_letters", report.dead_letters},
+                      {"already_loaded", report.already_loaded},
+                      {"mended", report.mended},
                       {"decoded", json::object{{"bytes", d.bytes_read},
                                                {"documents", d.documents},
                                                {"objects", d.objects},
@@ -83,11 +88,10 @@ void ApplySink::NoteProblem(std::string text) {
 }
 
 absl::Status ApplySink::OnMutation(Mutation mutation) {
-  const auto* complete = std::get_if<CompletenessRecord>(&mutation);
-  if (complete != nullptr && options_.approve) {
-    // What is compared with must be in the database first.
-    if (absl::Status flushed = Flush(); !flushed.ok()) return flushed;
-    if (absl::Status approved = options_.approve(*complete); !approved.ok()) return approved;
+  if (auto* complete = std::get_if<CompletenessRecord>(&mutation);
+      complete != nullptr && options_.hold_completeness) {
+    completeness_.push_back(std::move(*complete));
+    return absl::OkStatus();
   }
   ++records_;
   batch_.mutations.push_back(std::move(mutation));
@@ -98,6 +102,9 @@ absl::Status ApplySink::OnDeadLetter(DeadLetter letter) {
   const std::string text = absl::StrCat(letter.source, ", ", letter.position, ": ", letter.reason);
   NoteProblem(text);
   ++report_.dead_letters;
+  letter.read_with = options_.read_with;
+  lossy_sources_.insert(letter.source);
+  letter_ids_.insert(DeadLetterId(letter));
   batch_.dead_letters.push_back(std::move(letter));
   if (options_.strict) {
     return absl::FailedPreconditionError(absl::StrCat("stopped at ", text));
@@ -119,6 +126,7 @@ absl::Status ApplySink::Flush() {
   report_.unchanged += result->unchanged;
   report_.refused += result->refused;
   report_.dead_letters += std::max<int64_t>(0, result->dead_letters - given);
+  refused_some_ = refused_some_ || result->dead_letters > given;
   for (std::string& problem : result->problems) NoteProblem(std::move(problem));
   return absl::OkStatus();
 }
@@ -126,6 +134,46 @@ absl::Status ApplySink::Flush() {
 absl::Status ApplySink::Finish() {
   if (absl::Status flushed = Flush(); !flushed.ok()) return flushed;
   return database_->Settle();
+}
+
+absl::Status ReadDecodeParams(const Params& params, Complete complete,
+                              ingest::DecodeOptions* options) {
+  std::vector<std::string> known = {"at", "format", "topic", "namespace", "tenant", "cluster"};
+  if (complete == Complete::kTaken)
+    known.insert(known.end(), {"complete", "all_namespaces", "kinds"});
+  for (const auto& [name, value] : params) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("input takes no parameter '", name, "'", DidYouMean(name, known)));
+    }
+  }
+  const auto text = [&](const char* name) {
+    const auto found = params.find(name);
+    return found == params.end() ? std::string() : found->second;
+  };
+  const auto given = [&](const char* name) {
+    return params.find(name) != params.end() && text(name) != "false" && text(name) != "0";
+  };
+  if (const std::string at = text("at"); !at.empty()) {
+    const absl::StatusOr<Timestamp> moment = ParseMoment(at, options->wall_now);
+    if (!moment.ok()) return moment.status();
+    options->at = *moment;
+  }
+  options->format = text("format");
+  options->topic = text("topic");
+  options->log_namespace = text("namespace");
+  options->default_scope = {text("tenant"), text("cluster")};
+  options->complete = given("complete");
+  if (!options->complete) return absl::OkStatus();
+  options->complete_all_namespaces = given("all_namespaces");
+  options->complete_namespace = text("namespace");
+  options->complete_kinds = absl::StrSplit(text("kinds"), ',', absl::SkipWhitespace());
+  if (options->complete_all_namespaces == !options->complete_namespace.empty()) {
+    return absl::InvalidArgumentError(
+        "what is complete needs either all namespaces (-A) or one namespace (-n NS) to be complete "
+        "for");
+  }
+  return absl::OkStatus();
 }
 
 ingest::DecodeOptions DecodeOptionsFor(const Database& database, Timestamp wall_now,

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "engine/database.h"
 #include "ingest/decoder.h"
+#include "server/http.h"
 
 // Decoded input into a database, the same way from files and from request bodies.
 
@@ -22,6 +24,8 @@ struct IngestReport {
   int64_t unchanged = 0;
   int64_t refused = 0;
   int64_t dead_letters = 0;           // all, those of decoding included
+  int64_t already_loaded = 0;         // files passed over: they were loaded whole before
+  int64_t mended = 0;                 // letters taken out, for their source gives them no more
   std::vector<std::string> problems;  // the first few, each with its position or its reason
 
   // Records that were understood.
@@ -40,8 +44,8 @@ class ApplySink : public ingest::Sink {
   struct Options {
     size_t batch_mutations = 1000;
     bool strict = false;  // the first record that can't be decoded ends the run: FailedPrecondition
-    // Asked before a completeness record is applied; a status that is not OK ends the run.
-    std::function<absl::Status(const CompletenessRecord&)> approve;
+    bool hold_completeness = false;  // keep completeness records for the caller instead
+    std::string read_with;           // DeadLetter::read_with of all letters
     std::function<void(uint64_t bytes, uint64_t records)> progress;
   };
 
@@ -53,14 +57,23 @@ class ApplySink : public ingest::Sink {
   absl::Status OnDeadLetter(DeadLetter letter) override;
   void OnProgress(uint64_t bytes_read) override;
 
+  // Applies what is held so far.
+  [[nodiscard]] absl::Status Flush();
   // Applies what is still held, then derives. Call once, when the input has ended; also when it was
   // cut short, so that what was read is kept.
   [[nodiscard]] absl::Status Finish();
   // Valid after Finish but for `decoded`, which is the caller's to fill.
   IngestReport& report() { return report_; }
 
+  // With hold_completeness: what was held back.
+  std::vector<CompletenessRecord>& held_completeness() { return completeness_; }
+  // Sources of which something became a dead letter, and the ids of those letters.
+  const std::set<std::string>& lossy_sources() const { return lossy_sources_; }
+  const std::set<std::string>& letter_ids() const { return letter_ids_; }
+  // A record that decoded was refused for a reason that may pass.
+  bool refused_some() const { return refused_some_; }
+
  private:
-  absl::Status Flush();
   void NoteProblem(std::string text);
 
   Database* const database_;
@@ -68,11 +81,21 @@ class ApplySink : public ingest::Sink {
   Batch batch_;
   uint64_t records_ = 0;
   IngestReport report_;
+  std::vector<CompletenessRecord> completeness_;
+  std::set<std::string> lossy_sources_, letter_ids_;
+  bool refused_some_ = false;
 };
 
 // How a set of inputs of `database` is decoded: its rules, its key, its clock. `mac_key` is filled
 // and must outlive the decoding.
 ingest::DecodeOptions DecodeOptionsFor(const Database& database, Timestamp wall_now,
                                        ingest::MacKey* mac_key);
+
+// The parameters that say how input is read: at, format, topic, namespace, tenant, cluster; with
+// `Complete::kTaken` also complete, all_namespaces and kinds. InvalidArgument names what is unknown
+// or can't be read.
+enum class Complete { kTaken, kRefused };
+absl::Status ReadDecodeParams(const Params& params, Complete complete,
+                              ingest::DecodeOptions* options);
 
 }  // namespace kg::server

@@ -17,10 +17,16 @@ const char* Title(int status) {
       return "Method not allowed";
     case 408:
       return "Request timeout";
+    case 409:
+      return "Out of order";
     case 413:
       return "Content too large";
     case 415:
       return "Unsupported media type";
+    case 421:
+      return "Not meant for this node";
+    case 422:
+      return "Stopped";
     case 431:
       return "Header too large";
     case 503:

@@ -60,5 +60,6 @@ Answered AskStats(const Asking& asking);
 Answered AskDiff(const Asking& asking);
 Answered AskDeadLetters(const Asking& asking);
 Answered AskDoctor(const Asking& asking);
+Answered AskNames(const Asking& asking);
 
 }  // namespace kg::server

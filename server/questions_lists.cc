@@ -39,30 +39,50 @@ absl::StatusOr<std::optional<ResourceId>> Narrowed(const Asking& asking, ScopeId
   return target->resource;
 }
 
-}  // namespace
-
-Answered AskEvents(const Asking& asking) {
+// What the lists of events and incidents are narrowed by alike.
+struct Narrowing {
+  ScopeId scope;
+  std::optional<ResourceId> of;
+  std::optional<Severity> min_severity;
+};
+absl::StatusOr<Narrowing> ReadNarrowing(const Asking& asking) {
   const absl::StatusOr<ScopeId> scope = query::ResolveScope(asking.view, asking.question.scope);
   if (!scope.ok()) return scope.status();
   const auto of = Narrowed(asking, *scope);
   if (!of.ok()) return of.status();
   const auto severity = MinSeverity(asking);
   if (!severity.ok()) return severity.status();
+  return Narrowing{*scope, *of, *severity};
+}
+
+// What the lists of episodes are filtered by alike; `one`: they are of one object, which has its
+// namespace.
+query::EventFilter ReadFilter(const Asking& asking, bool one) {
+  query::EventFilter filter;
+  filter.ns = one ? "" : asking.question.ns;
+  filter.all_namespaces = asking.question.all_namespaces;
+  filter.category = absl::AsciiStrToLower(Text(asking, "category"));
+  filter.labels = asking.question.labels;
+  return filter;
+}
+
+}  // namespace
+
+Answered AskEvents(const Asking& asking) {
+  const absl::StatusOr<Narrowing> narrowing = ReadNarrowing(asking);
+  if (!narrowing.ok()) return narrowing.status();
   query::EventsQuestion question;
-  question.scope = *scope;
-  question.of = *of;
+  question.scope = narrowing->scope;
+  question.of = narrowing->of;
   question.window = asking.question.Window();
-  question.filter.ns = of->has_value() ? "" : asking.question.ns;
-  question.filter.all_namespaces = asking.question.all_namespaces;
+  question.filter = ReadFilter(asking, narrowing->of.has_value());
   question.filter.kind = Text(asking, "kind");
   question.filter.classes = Words(asking, "class");
   question.filter.reasons = Words(asking, "reason");
-  question.filter.category = absl::AsciiStrToLower(Text(asking, "category"));
   question.filter.type = Text(asking, "type");
   question.filter.etype = Text(asking, "etype");
   question.filter.text = Text(asking, "text");
-  question.filter.labels = asking.question.labels;
-  question.filter.min_severity = *severity;
+  question.filter.min_severity = narrowing->min_severity;
   question.page = asking.page;
   query::BudgetMeter meter(asking.budget);
   const auto answer = query::ListEvents(asking.view, question, &meter);
@@ -71,19 +91,16 @@ Answered AskEvents(const Asking& asking) {
 }
 
 Answered AskIncidents(const Asking& asking) {
-  const absl::StatusOr<ScopeId> scope = query::ResolveScope(asking.view, asking.question.scope);
-  if (!scope.ok()) return scope.status();
-  const auto of = Narrowed(asking, *scope);
-  if (!of.ok()) return of.status();
-  const auto severity = MinSeverity(asking);
-  if (!severity.ok()) return severity.status();
+  const absl::StatusOr<Narrowing> narrowing = ReadNarrowing(asking);
+  if (!narrowing.ok()) return narrowing.status();
   const absl::StatusOr<int64_t> members = Number(asking, "members", 20, 0, 1000);
   if (!members.ok()) return members.status();
   query::IncidentsQuestion question;
-  question.scope = *scope;
-  question.ns = of->has_value() || asking.question.all_namespaces ? "" : asking.question.ns;
-  question.of = *of;
-  question.min_severity = *severity;
+  question.scope = narrowing->scope;
+  question.ns =
+      narrowing->of.has_value() || asking.question.all_namespaces ? "" : asking.question.ns;
+  question.of = narrowing->of;
+  question.min_severity = narrowing->min_severity;
   const std::string status = absl::AsciiStrToLower(Text(asking, "status"));
   if (status == "open" || status == "resolved") {
     question.open = status == "open";
@@ -122,10 +139,7 @@ Answered AskTimeline(const Asking& asking) {
     if (subject->target.incident != nullptr) question.with_neighbours = true;
   }
   question.window = asking.question.Window();
-  question.filter.ns = question.of ? "" : asking.question.ns;
-  question.filter.all_namespaces = asking.question.all_namespaces;
-  question.filter.category = absl::AsciiStrToLower(Text(asking, "category"));
-  question.filter.labels = asking.question.labels;
+  question.filter = ReadFilter(asking, question.of.has_value());
   question.page = asking.page;
   query::BudgetMeter meter(asking.budget);
   const auto answer = query::Timeline(asking.view, question, &meter);

@@ -10,15 +10,18 @@ namespace {
 
 namespace json = boost::json;
 
-json::value RenderLetter(const DeadLetter& letter) {
-  return json::object{{"at", RenderTime(letter.at)},
+// `scope`: where the letter was found; it names no more than the record did.
+json::value RenderLetter(const DeadLetter& letter, const ScopeDescription& scope) {
+  return json::object{{"id", DeadLetterId(letter)},
+                      {"at", RenderTime(letter.at)},
                       {"source", letter.source},
                       {"position", letter.position},
                       {"size_bytes", letter.size_bytes},
                       {"reason", letter.reason},
                       {"excerpt", RenderOptional(letter.excerpt)},
-                      {"tenant", RenderOptional(letter.scope.tenant)},
-                      {"cluster", RenderOptional(letter.scope.cluster)}};
+                      {"kept", letter.mutation.has_value()},
+                      {"tenant", RenderOptional(scope.tenant)},
+                      {"cluster", RenderOptional(scope.cluster)}};
 }
 
 }  // namespace
@@ -40,18 +43,23 @@ Answered AskStats(const Asking& asking) {
 }
 
 Answered AskDeadLetters(const Asking& asking) {
-  const absl::StatusOr<ScopeId> scope = query::ResolveScope(asking.view, asking.question.scope);
+  const ScopeName& name = asking.question.scope;
+  std::optional<ScopeId> only;
+  if (!name.tenant.empty() || !name.cluster.empty()) {
+    const absl::StatusOr<ScopeId> scope = query::ResolveScope(asking.view, name);
+    if (!scope.ok()) return scope.status();
+    only = *scope;
+  }
   json::array shown;
   size_t total = 0;
-  // A store that has seen nothing it understood may still hold letters, but no scope to ask for.
-  if (!scope.ok() && !asking.view.scopes().empty()) return scope.status();
-  if (scope.ok()) {
-    const auto letters = asking.view.DeadLetters(*scope, 100'000);
+  for (const ScopeDescription& scope : asking.view.scopes()) {
+    if (only.has_value() && scope.id != *only) continue;
+    const auto letters = asking.view.DeadLetters(scope.id, 100'000);
     if (!letters.ok()) return letters.status();
-    total = letters->size();
+    total += letters->size();
     for (const DeadLetter& letter : *letters) {
       if (shown.size() >= asking.page.limit) break;
-      shown.push_back(RenderLetter(letter));
+      shown.push_back(RenderLetter(letter, scope));
     }
   }
   return json::object{{"dead_letters", std::move(shown)},

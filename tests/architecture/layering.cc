@@ -54,6 +54,7 @@ const std::vector<LibraryRule>& LibraryRules() {
        true,
        "the .cc files of server and of ingest/http_client"},
       {"librdkafka/", {"ingest/kafka", "tests/ingest/"}, false, "ingest/kafka"},
+      {"toml++/", {"tools/kgctl/settings_file.cc"}, true, "tools/kgctl/settings_file.cc"},
       {"boost/json",
        {"ingest/", "server/", "tools/", "tests/", "bench/"},
        false,

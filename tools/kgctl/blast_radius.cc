@@ -23,12 +23,8 @@ class BlastRadius : public QuestionCommand {
  protected:
   std::string ObjectHelp() const override { return "KIND/NAME, incident/ID or event/ID"; }
   bool HasPages() const override { return true; }
-  void DefineOwn(FlagSet* flags) override {
-    flags->Text("--hops", "N", &hops_, "How far to walk (default 8)");
-  }
-  absl::Status Fill(server::Params* params) override {
-    Set(params, "hops", hops_);
-    return absl::OkStatus();
+  std::vector<TextFlag> TextFlags() const override {
+    return {{"--hops", "N", "hops", "How far to walk (default 8)"}};
   }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << ", blast radius of "
@@ -47,9 +43,6 @@ class BlastRadius : public QuestionCommand {
     }
     return names;
   }
-
- private:
-  std::string hops_;
 };
 
 }  // namespace

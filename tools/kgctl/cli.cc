@@ -5,6 +5,8 @@
 #include "absl/strings/str_join.h"
 #include "server/suggest.h"
 #include "tools/kgctl/command.h"
+#include "tools/kgctl/complete.h"
+#include "tools/kgctl/settings.h"
 #include "tools/kgctl/table.h"
 #include "tools/kgctl/version_text.h"
 
@@ -150,15 +152,30 @@ ExitCode ExitCodeOf(const absl::Status& status) {
   }
 }
 
-int RunKgctl(const std::vector<std::string>& args, Environment* env) {
+int RunKgctl(const std::vector<std::string>& given, Environment* env) {
+  std::vector<std::string> args = given;
+  if (!args.empty() && args.front() == "__complete") {
+    Complete({args.begin() + 1, args.end()}, env);
+    return kExitOk;
+  }
   const std::vector<CommandPtr> commands = AllCommands();
+  if (!args.empty() && args.front() == "help") {
+    args.erase(args.begin());
+    if (args.size() == 1 && args.front() == "config") {
+      env->out << SettingsHelp();
+      return kExitOk;
+    }
+    args.push_back("--help");
+  }
   CLI::App root(
       "kgctl: what broke in this Kubernetes cluster, and what broke with it.\n\n"
       "Examples:\n"
       "  kubectl get all,events -A -o json | kgctl load -   # put in what the cluster says\n"
       "  kgctl rca -n shop                                  # why is something wrong there?\n"
       "  kgctl rca pod/cart-7d9c -n shop --at 10:42         # why was this one, at that time?\n"
-      "  kgctl blast-radius node/n3                         # who depends on it?",
+      "  kgctl blast-radius node/n3                         # who depends on it?\n\n"
+      "'kgctl COMMAND --help' shows examples of each; 'kgctl help config' what can be set, and "
+      "how.",
       "kgctl");
   auto help = std::make_shared<HelpText>();
   help->column_width(34);

@@ -1,11 +1,14 @@
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "server/json_text.h"
+#include "server/retry.h"
 #include "tools/kgctl/json_view.h"
 #include "tools/kgctl/load.h"
 #include "tools/kgctl/source.h"
@@ -22,23 +25,29 @@ class DeadLetters : public Command {
  public:
   std::string name() const override { return "dead-letters"; }
   std::string about() const override {
-    return "Records that could not be understood: list, retry, export";
+    return "Records that could not be understood or applied: list, retry, export";
   }
   std::string examples() const override {
     return "  kgctl dead-letters                     # where each stood, and why it was refused\n"
-           "  kgctl dead-letters retry               # read their sources again\n"
+           "  kgctl dead-letters retry               # after mending the cause\n"
+           "  kgctl dead-letters retry --future-tolerance 1d   # take records dated ahead as they "
+           "are\n"
            "  kgctl dead-letters export > dead.jsonl # one JSON object per line, values masked";
   }
   std::string notes() const override {
-    return "retry reads the files that the letters came from again, where they still are: loading\n"
-           "again changes nothing else. Letters whose source is gone are named.";
+    return "A record that was understood but could not be applied (dated in the future, naming\n"
+           "nothing) is kept whole, without secrets; retry applies it. Of others only the place "
+           "is\n"
+           "known; retry reads their files again, the way they were read then, where they still "
+           "are.\n"
+           "What is mended is no letter any more. Exits 1 while letters remain.";
   }
   void Define(FlagSet* flags) override {
     flags->Argument("action", &action_, "list, retry or export (default list)");
     flags->Text("--tenant", "NAME", &tenant_, "Tenant, where there are several");
     flags->Text("--cluster", "NAME", &cluster_, "Cluster, where there are several");
     flags->Text("--limit", "N", &limit_, "Letters at most (default 100; export 10000)");
-    place_.Define(flags);
+    place_.Define(kQuestions | kLoad, flags);
     flags->Text("-o,--output", "FORMAT", &output_, "table, wide, json, yaml or name");
     flags->Switch("--no-headers", &no_headers_, "No headers in tables");
   }
@@ -49,9 +58,9 @@ class DeadLetters : public Command {
           absl::StrCat("'", action_, "' is no action; give list, retry or export"));
     }
     if (absl::Status settled = place_.Settle(); !settled.ok()) return settled;
+    if (action_ == "retry") return Retry(env);
     const absl::StatusOr<json::value> answer = AskLetters();
     if (!answer.ok()) return answer.status();
-    if (action_ == "retry") return Retry(*answer, env);
     if (action_ == "export") {
       for (const json::value& letter : List(*answer, "dead_letters")) {
         env->out << server::ToJsonText(letter, server::JsonLayout::kCompact) << "\n";
@@ -106,47 +115,119 @@ class DeadLetters : public Command {
     return kExitOk;
   }
 
-  absl::StatusOr<int> Retry(const json::value& answer, Environment* env) const {
-    if (!place_.server.empty()) {
+  absl::StatusOr<int> Retry(Environment* env) {
+    std::unique_ptr<Database> database;
+    if (place_.server.empty()) {
+      DatabaseOptions options = DatabaseOptionsFrom(place_.settings);
+      options.create_if_missing = false;
+      absl::StatusOr<std::unique_ptr<Database>> opened = Database::Open(place_.data_dir, options);
+      if (!opened.ok()) return opened.status();
+      database = *std::move(opened);
+    } else if (place_.settings.Rank(Setting::kFutureTolerance) == 0) {
       return absl::InvalidArgumentError(
-          "retry works on a --data-dir: a node can't read this machine's files; load them again "
-          "with 'kgctl load FILE --server URL'");
+          "--future-tolerance is the node's own setting; give it to 'kgctl serve' there");
     }
-    std::set<std::string> files, gone;
-    for (const json::value& letter : List(answer, "dead_letters")) {
-      const std::string source = Str(letter, "source");
+    absl::StatusOr<json::value> report = RetryKept(database.get());
+    if (!report.ok()) return report.status();
+    RetryCounts counts;
+    absl::Status read = ReadAgain(database.get(), *report, &counts, env);
+    if (!read.ok()) return read;
+    return PrintRetry(*report, counts, env);
+  }
+
+  absl::StatusOr<json::value> RetryKept(Database* database) const {
+    if (database != nullptr) {
+      const auto report = server::RetryKept(database, {tenant_, cluster_});
+      if (!report.ok()) return report.status();
+      return server::Render(*report);
+    }
+    server::Params params;
+    if (!tenant_.empty()) params["tenant"] = tenant_;
+    if (!cluster_.empty()) params["cluster"] = cluster_;
+    ingest::HttpCall call;
+    call.method = "POST";
+    call.timeout = std::chrono::minutes(10);
+    call.url = absl::StrCat(BaseUrl(place_.server), "/api/v1/dead-letters/retry",
+                            params.empty() ? "" : "?", server::EncodeQuery(params));
+    return ReplyOf(ingest::Fetch(call), BaseUrl(place_.server));
+  }
+
+  struct RetryCounts {
+    int64_t mended = 0, remaining = 0;
+    std::vector<std::string> gone;
+  };
+
+  // Letters of one load are read in one load again: its files were understood together.
+  absl::Status ReadAgain(Database* database, const json::value& report, RetryCounts* counts,
+                         Environment* env) const {
+    std::map<std::string, std::set<std::string>> sources;  // by read_with
+    for (const json::value& entry : List(report, "unread"))
+      sources[Str(entry, "read_with")].insert(Str(entry, "source"));
+    for (const auto& [read_with, names] : sources) {
+      LoadRequest request;
+      if (!Plan(read_with, names, &request, counts)) continue;
+      request.options.mend = true;
+      request.options.now =
+          std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+      const std::unique_ptr<LoadTarget> target = database != nullptr
+                                                     ? MakeDirectoryTarget(database)
+                                                     : MakeNodeTarget(BaseUrl(place_.server));
+      const absl::StatusOr<json::value> loaded = Load(target.get(), std::move(request), env);
+      if (!loaded.ok()) return loaded.status();
+      counts->mended += Int(*loaded, "mended");
+      counts->remaining += Int(*loaded, "dead_letters");
+    }
+    return absl::OkStatus();
+  }
+
+  // False when there is nothing left to read; what is missing is noted.
+  static bool Plan(const std::string& read_with, const std::set<std::string>& sources,
+                   LoadRequest* request, RetryCounts* counts) {
+    server::HttpRequest parsed;
+    if (!server::ParseTarget(absl::StrCat("/?", read_with), &parsed).ok()) return false;
+    const std::string files = parsed.query["files"];
+    parsed.query.erase("files");
+    request->options.how = parsed.query;
+    const auto there = [](const std::string& path) {
       std::error_code error;
+      return std::filesystem::exists(path, error);
+    };
+    std::vector<std::string> own;
+    for (const std::string& source : sources) {
       const bool is_file = absl::StartsWith(source, kFilePrefix);
       const std::string path = is_file ? source.substr(sizeof(kFilePrefix) - 1) : "";
-      if (is_file && std::filesystem::exists(path, error)) {
-        files.insert(path);
+      if (is_file && there(path)) {
+        own.push_back(path);
       } else {
-        gone.insert(source);
+        counts->gone.push_back(source);
       }
     }
-    for (const std::string& source : gone) {
+    if (own.empty()) return false;
+    request->paths = files.empty() ? own : absl::StrSplit(files, '\n');
+    for (const std::string& path : request->paths) {
+      if (there(path)) continue;
+      counts->gone.push_back(absl::StrCat(path, " (loaded together with ", own.front(), ")"));
+      return false;
+    }
+    return true;
+  }
+
+  static int PrintRetry(const json::value& report, const RetryCounts& counts, Environment* env) {
+    if (Int(report, "letters") == 0) {
+      env->out << "there are no dead letters\n";
+      return kExitOk;
+    }
+    for (const json::value& problem : List(report, "problems"))
+      env->out << "still refused: " << Printable(Str(problem)) << "\n";
+    for (const std::string& source : counts.gone)
       env->out << "gone: " << Printable(source) << "; get it again and load it\n";
-    }
-    if (files.empty()) {
-      if (gone.empty()) env->out << "there are no dead letters\n";
-      return gone.empty() ? kExitOk : kExitFailed;
-    }
-    DatabaseOptions options;
-    options.create_if_missing = false;
-    absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(place_.data_dir, options);
-    if (!database.ok()) return database.status();
-    LoadRequest request;
-    request.paths.assign(files.begin(), files.end());
-    request.decode.wall_now =
-        std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-    const auto start = std::chrono::steady_clock::now();
-    const absl::StatusOr<server::IngestReport> report =
-        Load(database->get(), std::move(request), env);
-    if (!report.ok()) return report.status();
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    PrintReport(server::Render(*report), seconds, env->out);
-    return report->dead_letters > 0 || !gone.empty() ? kExitFailed : kExitOk;
+    const int64_t expired = Int(report, "expired");
+    if (expired > 0) env->out << "older than the retention by now, given up: " << expired << "\n";
+    const int64_t mended = Int(report, "mended") + counts.mended;
+    env->out << "mended: " << mended << "\n";
+    const bool all = Int(report, "refused") == 0 && counts.remaining == 0 && counts.gone.empty();
+    if (!all) env->out << "the others remain; 'kgctl dead-letters' shows each with its reason\n";
+    return all ? kExitOk : kExitFailed;
   }
 
   std::string action_ = "list";

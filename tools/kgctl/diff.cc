@@ -19,12 +19,8 @@ class Diff : public QuestionCommand {
  protected:
   bool TakesSelector() const override { return true; }
   bool HasPages() const override { return true; }
-  void DefineOwn(FlagSet* flags) override {
-    flags->Text("--from", "TIME", &from_, "The earlier time (default: --since before --at)");
-  }
-  absl::Status Fill(server::Params* params) override {
-    Set(params, "from", from_);
-    return absl::OkStatus();
+  std::vector<TextFlag> TextFlags() const override {
+    return {{"--from", "TIME", "from", "The earlier time (default: --since before --at)"}};
   }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "to", page) << ", against " << TimeText(answer, "from") << " UTC\n";
@@ -86,8 +82,6 @@ class Diff : public QuestionCommand {
                << "\n";
     }
   }
-
-  std::string from_;
 };
 
 }  // namespace

@@ -26,26 +26,15 @@ class Events : public QuestionCommand {
     return "KIND/NAME; without one, those of the namespace";
   }
   bool HasPages() const override { return true; }
-  void DefineOwn(FlagSet* flags) override {
-    flags->Text("--class", "CLASSES", &class_, "Only these failure classes");
-    flags->Text("--reason", "REASONS", &reason_, "Only these reasons");
-    flags->Text("--severity", "LEVEL", &severity_, "At least info, warning, error or fatal");
-    flags->Text("--category", "WORDS", &category_, "change, state, symptom, info, noise");
-    flags->Text("--kind", "KIND", &kind_, "Only of objects of this kind");
-    flags->Text("--etype", "TYPE", &etype_, "Only of this source: k8s.event, ...");
-    flags->Text("--type", "TYPE", &type_, "Normal or Warning");
-    flags->Text("--grep", "TEXT", &text_, "Only with this in reason or message");
-  }
-  absl::Status Fill(server::Params* params) override {
-    Set(params, "class", class_);
-    Set(params, "reason", reason_);
-    Set(params, "severity", severity_);
-    Set(params, "category", category_);
-    Set(params, "kind", kind_);
-    Set(params, "etype", etype_);
-    Set(params, "type", type_);
-    Set(params, "text", text_);
-    return absl::OkStatus();
+  std::vector<TextFlag> TextFlags() const override {
+    return {{"--class", "CLASSES", "class", "Only these failure classes"},
+            {"--reason", "REASONS", "reason", "Only these reasons"},
+            {"--severity", "LEVEL", "severity", "At least info, warning, error or fatal"},
+            {"--category", "WORDS", "category", "change, state, symptom, info, noise"},
+            {"--kind", "KIND", "kind", "Only of objects of this kind"},
+            {"--etype", "TYPE", "etype", "Only of this source: k8s.event, ..."},
+            {"--type", "TYPE", "type", "Normal or Warning"},
+            {"--grep", "TEXT", "text", "Only with this in reason or message"}};
   }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << "\n";
@@ -78,9 +67,6 @@ class Events : public QuestionCommand {
     for (const json::value& e : List(answer, "events")) names.push_back("event/" + Str(e, "id"));
     return names;
   }
-
- private:
-  std::string class_, reason_, severity_, category_, kind_, etype_, type_, text_;
 };
 
 }  // namespace

@@ -24,14 +24,9 @@ class Incidents : public QuestionCommand {
     return "How far back from there: 15m, 2h (default: all that is kept)";
   }
   bool HasPages() const override { return true; }
-  void DefineOwn(FlagSet* flags) override {
-    flags->Text("--status", "STATUS", &status_, "open or resolved (default both)");
-    flags->Text("--severity", "LEVEL", &severity_, "At least info, warning, error or fatal");
-  }
-  absl::Status Fill(server::Params* params) override {
-    Set(params, "status", status_);
-    Set(params, "severity", severity_);
-    return absl::OkStatus();
+  std::vector<TextFlag> TextFlags() const override {
+    return {{"--status", "STATUS", "status", "open or resolved (default both)"},
+            {"--severity", "LEVEL", "severity", "At least info, warning, error or fatal"}};
   }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << "\n";
@@ -67,9 +62,6 @@ class Incidents : public QuestionCommand {
       names.push_back("incident/" + Str(i, "id"));
     return names;
   }
-
- private:
-  std::string status_, severity_;
 };
 
 }  // namespace

@@ -1,16 +1,10 @@
 #include "tools/kgctl/load.h"
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "ingest/http_client.h"
 #include "server/json_text.h"
 #include "server/times.h"
 #include "tools/kgctl/json_view.h"
@@ -21,29 +15,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr uint64_t kLargestUpload = 64ull << 20;
-
 Timestamp Now() {
   return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-}
-
-absl::StatusOr<std::string> ReadAll(const std::string& path) {
-  std::string body;
-  if (path == "-") {
-    body.assign(std::istreambuf_iterator<char>(std::cin), {});
-  } else {
-    std::ifstream in(path, std::ios::binary);
-    if (!in || std::filesystem::is_directory(path)) {
-      return absl::NotFoundError(
-          absl::StrCat("can't read ", path, "; to a node, files are sent one by one (no folders)"));
-    }
-    body.assign(std::istreambuf_iterator<char>(in), {});
-  }
-  if (body.size() > kLargestUpload) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, " is larger than the 64 MiB that a node takes at once; split or compress it"));
-  }
-  return body;
 }
 
 class LoadCommand : public Command {
@@ -75,7 +48,9 @@ class LoadCommand : public Command {
            "state.k8s.resource,\n"
            "state.k8s.topology, events.normalized, logs.normalized, state.prom.targets,\n"
            "state.prom.rules and graph.commands as JSON lines; all also gzip or zstd.\n"
-           "Loading the same input again changes nothing. Secret values are never stored.\n"
+           "Loading the same input again changes nothing; a file that was loaded whole the same "
+           "way is\n"
+           "passed over. Secret values are never stored.\n"
            "Exits 1 when a record could not be understood; the others are loaded.";
   }
 
@@ -93,11 +68,8 @@ class LoadCommand : public Command {
     flags->Text("--kinds", "KINDS", &kinds_, "For --complete, kinds besides those present");
     flags->Switch("--yes", &yes_, "Do not ask when --complete deletes more than 20 %");
     flags->Switch("--strict", &strict_, "Stop at the first record that can't be understood");
-    flags->Text("--default-tenant", "NAME", &tenant_, "Tenant of records that name none");
-    flags->Text("--default-cluster", "NAME", &cluster_, "Cluster of records that name none");
-    flags->Text("--retention", "DURATION", &retention_, "How long data is kept (default 7d)");
-    flags->Text("--rules", "DIR", &rules_, "Rule tables in place of the built-in ones");
-    place_.Define(flags);
+    flags->Switch("--again", &again_, "Read also files that were loaded whole before");
+    place_.Define(kLoad, flags);
     flags->Text("-o,--output", "FORMAT", &output_, "table, json or yaml");
   }
 
@@ -105,7 +77,7 @@ class LoadCommand : public Command {
     if (absl::Status checked = Check(); !checked.ok()) return checked;
     const auto start = std::chrono::steady_clock::now();
     const absl::StatusOr<json::value> report =
-        place_.server.empty() ? LoadDirectory(env) : LoadNode();
+        place_.server.empty() ? LoadDirectory(env) : LoadNode(env);
     if (!report.ok()) return report.status();
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -136,105 +108,72 @@ class LoadCommand : public Command {
   }
 
   absl::StatusOr<json::value> LoadDirectory(Environment* env) {
-    DatabaseOptions options;
-    options.default_tenant = tenant_;
-    options.default_cluster = cluster_;
-    options.rules_dir = rules_;
-    if (!retention_.empty()) {
-      const absl::StatusOr<Duration> retention = server::ParseDuration(retention_);
-      if (!retention.ok()) return retention.status();
-      options.retention = *retention;
+    absl::StatusOr<LoadRequest> request = Request();
+    if (!request.ok()) return request.status();
+    absl::StatusOr<std::string> rules = server::RulesId(place_.settings.Text(Setting::kRules));
+    if (!rules.ok()) return rules.status();
+    request->options.rules_id = *std::move(rules);
+    absl::StatusOr<std::unique_ptr<Database>> database =
+        Database::Open(place_.data_dir, DatabaseOptionsFrom(place_.settings));
+    if (!database.ok()) return database.status();
+    const std::unique_ptr<LoadTarget> target = MakeDirectoryTarget(database->get());
+    absl::StatusOr<json::value> report = Load(target.get(), *std::move(request), env);
+    if (!report.ok()) return report.status();
+    if (absl::Status maintained = (*database)->Maintain(); !maintained.ok()) return maintained;
+    return report;
+  }
+
+  absl::StatusOr<json::value> LoadNode(Environment* env) {
+    for (const SettingInfo& info : AllSettings()) {
+      const bool of_the_node = info.id != Setting::kServer && info.id != Setting::kDefaultTenant &&
+                               info.id != Setting::kDefaultCluster;
+      if (of_the_node && place_.settings.Rank(info.id) == 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(info.flag, " is the node's own setting; give it to 'kgctl serve' there"));
+      }
     }
     absl::StatusOr<LoadRequest> request = Request();
     if (!request.ok()) return request.status();
-    absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(place_.data_dir, options);
-    if (!database.ok()) return database.status();
-    const absl::StatusOr<server::IngestReport> report =
-        Load(database->get(), *std::move(request), env);
-    if (!report.ok()) return report.status();
-    if (absl::Status maintained = (*database)->Maintain(); !maintained.ok()) return maintained;
-    return server::Render(*report);
+    const std::unique_ptr<LoadTarget> target = MakeNodeTarget(BaseUrl(place_.server));
+    return Load(target.get(), *std::move(request), env);
   }
 
   absl::StatusOr<LoadRequest> Request() const {
     LoadRequest request;
     request.paths = paths_;
-    request.strict = strict_;
     request.consent = yes_ ? Consent::kGiven : Consent::kAsk;
-    ingest::DecodeOptions& decode = request.decode;
-    decode.wall_now = Now();
-    decode.default_scope = {tenant_, cluster_};
-    decode.format = format_;
-    decode.topic = topic_;
-    decode.log_namespace = namespace_;
-    decode.complete = complete_;
-    decode.complete_all_namespaces = complete_ && all_namespaces_;
-    if (complete_) {
-      decode.complete_namespace = namespace_;
-      decode.complete_kinds = absl::StrSplit(kinds_, ',', absl::SkipWhitespace());
+    server::LoadOptions& options = request.options;
+    options.strict = strict_;
+    options.again = again_;
+    options.now = Now();
+    const std::pair<const char*, std::string> given[] = {
+        {"at", at_},
+        {"format", format_},
+        {"topic", topic_},
+        {"namespace", namespace_},
+        {"tenant", place_.settings.Text(Setting::kDefaultTenant)},
+        {"cluster", place_.settings.Text(Setting::kDefaultCluster)}};
+    for (const auto& [name, value] : given) {
+      if (!value.empty()) options.how[name] = value;
     }
+    if (complete_) {
+      options.how["complete"] = "true";
+      if (all_namespaces_) options.how["all_namespaces"] = "true";
+      if (!kinds_.empty()) options.how["kinds"] = kinds_;
+    }
+    // A node may live by another clock, and "10:42" means this one's day.
     if (!at_.empty()) {
-      const absl::StatusOr<Timestamp> at = server::ParseMoment(at_, decode.wall_now);
+      const absl::StatusOr<Timestamp> at = server::ParseMoment(at_, options.now);
       if (!at.ok()) return at.status();
-      decode.at = *at;
+      options.how["at"] = server::FormatTime(*at);
     }
     return request;
   }
 
-  // Each file is an input set of its own there; the reports are added up.
-  absl::StatusOr<json::value> LoadNode() const {
-    if (complete_ || strict_ || !rules_.empty() || !retention_.empty()) {
-      return absl::InvalidArgumentError(
-          "--complete, --strict, --rules and --retention work on a --data-dir only");
-    }
-    server::Params params;
-    const std::pair<const char*, const std::string*> given[] = {
-        {"at", &at_},         {"format", &format_},  {"topic", &topic_}, {"namespace", &namespace_},
-        {"tenant", &tenant_}, {"cluster", &cluster_}};
-    for (const auto& [name, value] : given) {
-      if (!value->empty()) params[name] = *value;
-    }
-    json::value sum;
-    for (const std::string& path : paths_) {
-      absl::StatusOr<std::string> body = ReadAll(path);
-      if (!body.ok()) return body.status();
-      ingest::HttpCall call;
-      call.method = "POST";
-      call.timeout = std::chrono::minutes(5);
-      call.url = absl::StrCat(BaseUrl(place_.server), "/api/v1/ingest", params.empty() ? "" : "?",
-                              server::EncodeQuery(params));
-      call.headers["Content-Type"] = "application/octet-stream";
-      call.body = *std::move(body);
-      const absl::StatusOr<ingest::HttpReply> reply = ingest::Fetch(call);
-      if (!reply.ok()) return reply.status();
-      if (reply->status != 200) return StatusOfReply(reply->status, reply->body);
-      boost::system::error_code error;
-      const json::value report = json::parse(reply->body, error);
-      if (error) return absl::UnavailableError("the node answered something that is not JSON");
-      Add(report, &sum);
-    }
-    return sum;
-  }
-
-  // Numbers are added, lists joined; of anything else the last stands.
-  static void Add(const json::value& from, json::value* sum) {
-    if (from.is_object() && sum->is_object()) {
-      for (const json::key_value_pair& member : from.get_object()) {
-        Add(member.value(), &sum->get_object()[member.key()]);
-      }
-    } else if (from.is_array() && sum->is_array()) {
-      for (const json::value& item : from.get_array()) sum->get_array().push_back(item);
-    } else if (from.is_number() && sum->is_number()) {
-      *sum = Int(*sum, "") + Int(from, "");
-    } else if (!from.is_null()) {
-      *sum = from;
-    }
-  }
-
   std::vector<std::string> paths_;
-  std::string at_, format_, topic_, namespace_, kinds_, tenant_, cluster_, retention_, rules_;
+  std::string at_, format_, topic_, namespace_, kinds_;
   std::string output_ = "table";
-  bool all_namespaces_ = false, complete_ = false, yes_ = false, strict_ = false;
+  bool all_namespaces_ = false, complete_ = false, yes_ = false, strict_ = false, again_ = false;
   Place place_;
 };
 

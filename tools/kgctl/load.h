@@ -1,14 +1,13 @@
 #pragma once
 
+#include <boost/json.hpp>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "engine/database.h"
-#include "ingest/decoder.h"
-#include "server/ingest_run.h"
 #include "tools/kgctl/command.h"
+#include "tools/kgctl/load_target.h"
 
 namespace kg::kgctl {
 
@@ -17,14 +16,17 @@ enum class Consent { kAsk, kGiven };
 
 struct LoadRequest {
   std::vector<std::string> paths;
-  ingest::DecodeOptions decode;  // rules, key and clock are filled in
-  bool strict = false;
+  server::LoadOptions options;  // `files` is filled in
   Consent consent = Consent::kAsk;
 };
 
-// Loads files and folders into an open database. Progress goes to env->err when that is a terminal.
-absl::StatusOr<server::IngestReport> Load(Database* database, LoadRequest request,
-                                          Environment* env);
+// "/tmp/pods.json" of "pods.json": what letters and retries name must be found from anywhere. "-"
+// stays.
+std::string AbsolutePath(const std::string& path);
+
+// Loads files and folders; the report's JSON. Progress goes to env->err when that is a terminal.
+// FailedPrecondition: --complete would delete much and nobody consents; the rest was loaded.
+absl::StatusOr<boost::json::value> Load(LoadTarget* target, LoadRequest request, Environment* env);
 
 // The summary of a load, as text.
 void PrintReport(const boost::json::value& report, double seconds, std::ostream& out);

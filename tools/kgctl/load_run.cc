@@ -5,10 +5,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
-#include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "ingest/fingerprint.h"
+#include "ingest/input_files.h"
 #include "server/times.h"
 #include "tools/kgctl/json_view.h"
 #include "tools/kgctl/load.h"
@@ -20,27 +22,18 @@ namespace {
 namespace fs = std::filesystem;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr double kMuch = 0.20;
-
 double SecondsSince(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
-// Bytes of all files below; 0 when that can't be known (standard input).
-uint64_t TotalBytes(const std::vector<std::string>& paths) {
+// Bytes of all files; 0 when that can't be known (standard input).
+uint64_t TotalBytes(const std::vector<ingest::InputFile>& files) {
   uint64_t total = 0;
-  for (const std::string& path : paths) {
+  for (const ingest::InputFile& file : files) {
     std::error_code error;
-    if (path == "-") return 0;
-    if (fs::is_regular_file(path, error)) {
-      total += fs::file_size(path, error);
-      continue;
-    }
-    fs::recursive_directory_iterator at(path, fs::directory_options::skip_permission_denied, error);
-    for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-      std::error_code ignored;
-      if (at->is_regular_file(ignored)) total += at->file_size(ignored);
-    }
+    if (file.path == "-") return 0;
+    const auto size = fs::file_size(file.path, error);
+    if (!error) total += size;
   }
   return total;
 }
@@ -54,16 +47,17 @@ class ProgressLine {
     if (printed_) env_->err << "\r\x1b[K" << std::flush;
   }
 
-  void Show(uint64_t bytes, uint64_t records) {
+  void Advance(uint64_t more_bytes, uint64_t records) {
+    bytes_ += more_bytes;
     if (!env_->err_is_terminal || SecondsSince(shown_) < 0.2) return;
     shown_ = SteadyClock::now();
     const double seconds = SecondsSince(start_);
     const auto rate = static_cast<uint64_t>(static_cast<double>(records) / seconds);
     std::string line = absl::StrCat("loading: ", records, " records, ", rate, "/s");
-    if (total_ > 0 && bytes > 0 && bytes <= total_) {
+    if (total_ > 0 && bytes_ > 0 && bytes_ <= total_) {
       const double left =
-          seconds * static_cast<double>(total_ - bytes) / static_cast<double>(bytes);
-      absl::StrAppend(&line, ", ", bytes * 100 / total_, " %, ",
+          seconds * static_cast<double>(total_ - bytes_) / static_cast<double>(bytes_);
+      absl::StrAppend(&line, ", ", bytes_ * 100 / total_, " %, ",
                       server::FormatDuration(std::chrono::seconds(static_cast<int64_t>(left) + 1)),
                       " left");
     }
@@ -78,50 +72,17 @@ class ProgressLine {
  private:
   Environment* const env_;
   const uint64_t total_;
+  uint64_t bytes_ = 0;
   const SteadyClock::time_point start_;
   SteadyClock::time_point shown_;
   bool printed_ = false;
 };
 
-struct Absent {
-  size_t known = 0;    // objects of these kinds and namespaces that are there
-  size_t missing = 0;  // of them, not in the input
-};
-
-// What a completeness record would take for deleted.
-Absent CountAbsent(const Database& database, const CompletenessRecord& record) {
-  const std::shared_ptr<const View> view = database.GetView();
-  Absent absent;
-  const std::optional<ScopeId> scope = view->FindScope(record.scope);
-  if (!scope) return absent;
-  std::set<ResourceId> present;
-  for (const ObjectRef& ref : record.present) {
-    if (const std::optional<ResourceId> id = view->Find(*scope, ref)) present.insert(*id);
-  }
-  std::vector<std::string> namespaces = record.namespaces;
-  if (namespaces.empty()) namespaces.emplace_back();
-  for (const std::string& ns : namespaces) {
-    for (const ObjectRef& kind : record.kinds) {
-      for (const ResourceId id : view->List(*scope, ns, kind.kind)) {
-        const Node* node = view->graph().Find(id);
-        if (node == nullptr || node->AliveAt(record.at) == nullptr) continue;
-        if (kind.group_known && node->name->group != kind.group) continue;
-        ++absent.known;
-        if (present.count(id) == 0) ++absent.missing;
-      }
-    }
-  }
-  return absent;
-}
-
-absl::Status Approve(const Database& database, const CompletenessRecord& record, Consent consent,
-                     Environment* env) {
-  const Absent absent = CountAbsent(database, record);
+absl::Status Approve(const server::Absent& absent, Consent consent, Environment* env) {
   const std::string what = absl::StrCat("--complete takes ", absent.missing, " of ", absent.known,
                                         " known objects for deleted");
   env->err << what << "\n";
-  const bool much = static_cast<double>(absent.missing) > kMuch * static_cast<double>(absent.known);
-  if (!much || consent == Consent::kGiven) return absl::OkStatus();
+  if (!absent.much() || consent == Consent::kGiven) return absl::OkStatus();
   if (isatty(STDIN_FILENO) == 1 && env->err_is_terminal) {
     env->err << "that is more than 20 %. Go on? [y/N] " << std::flush;
     std::string reply;
@@ -134,34 +95,75 @@ absl::Status Approve(const Database& database, const CompletenessRecord& record,
                    "then add --yes"));
 }
 
+// Of every file, in order; empty where standard input is among them, which can be read once only.
+absl::StatusOr<std::vector<std::string>> Fingerprints(const std::vector<ingest::InputFile>& files) {
+  std::vector<std::string> contents;
+  for (const ingest::InputFile& file : files) {
+    if (file.path == "-") return std::vector<std::string>();
+    absl::StatusOr<std::string> content = ingest::FingerprintOfFile(file.path);
+    if (!content.ok()) return content.status();
+    contents.push_back(*std::move(content));
+  }
+  return contents;
+}
+
+absl::Status ReadOne(LoadTarget* target, const ingest::InputFile& file, const std::string& content,
+                     ProgressLine* progress) {
+  if (absl::Status begun = target->Begin(file.stream, content); !begun.ok()) return begun;
+  absl::Status read = ingest::ReadInput(file.path, [&](absl::string_view chunk) {
+    absl::Status fed = target->Feed(chunk);
+    progress->Advance(chunk.size(), target->records());
+    return fed;
+  });
+  return read.ok() ? target->End() : read;
+}
+
+void CountPassedOver(uint64_t files, boost::json::value* report) {
+  boost::json::object* object = report->if_object();
+  if (files == 0 || object == nullptr) return;
+  if (!(*object)["ignored"].is_object()) (*object)["ignored"] = boost::json::object();
+  (*object)["ignored"].get_object()["file of another kind"] = files;
+}
+
 }  // namespace
 
-absl::StatusOr<server::IngestReport> Load(Database* database, LoadRequest request,
-                                          Environment* env) {
-  ingest::MacKey key;
-  const ingest::DecodeOptions base =
-      server::DecodeOptionsFor(*database, request.decode.wall_now, &key);
-  request.decode.rules = base.rules;
-  request.decode.mac_key = base.mac_key;
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  if (path == "-") return path;
+  const fs::path absolute = fs::absolute(path, error);
+  return error ? path : absolute.lexically_normal().string();
+}
 
-  ProgressLine progress(env, TotalBytes(request.paths));
-  server::ApplySink::Options options;
-  options.strict = request.strict;
-  options.progress = [&](uint64_t bytes, uint64_t records) { progress.Show(bytes, records); };
-  options.approve = [&](const CompletenessRecord& record) {
-    progress.Clear();
-    return Approve(*database, record, request.consent, env);
-  };
-  server::ApplySink sink(database, std::move(options));
-  absl::StatusOr<ingest::DecodeStats> decoded =
-      ingest::DecodePaths(request.paths, request.decode, &sink);
-  // What came before an error is kept: it was read in good order.
-  const absl::Status finished = sink.Finish();
+absl::StatusOr<boost::json::value> Load(LoadTarget* target, LoadRequest request, Environment* env) {
+  for (std::string& path : request.paths) path = AbsolutePath(path);
+  absl::StatusOr<ingest::InputFiles> inputs = ingest::ListInputs(request.paths);
+  if (!inputs.ok()) return inputs.status();
+  const std::vector<ingest::InputFile>& files = inputs->files;
+  const absl::StatusOr<std::vector<std::string>> contents = Fingerprints(files);
+  if (!contents.ok()) return contents.status();
+  request.options.files = absl::StrJoin(request.paths, "\n");
+  absl::StatusOr<std::vector<bool>> done = target->Open(std::move(request.options), *contents);
+  if (!done.ok()) return done.status();
+  done->resize(files.size());
+
+  ProgressLine progress(env, TotalBytes(files));
+  for (size_t i = 0; i < files.size(); ++i) {
+    if ((*done)[i]) continue;
+    const std::string content = contents->empty() ? "" : (*contents)[i];
+    absl::Status read = ReadOne(target, files[i], content, &progress);
+    if (!read.ok()) return read;
+  }
+  const absl::StatusOr<server::Absent> absent = target->FinishReading();
   progress.Clear();
-  if (!decoded.ok()) return decoded.status();
-  if (!finished.ok()) return finished;
-  sink.report().decoded = *std::move(decoded);
-  return std::move(sink.report());
+  if (!absent.ok()) return absent.status();
+  const absl::Status approved =
+      absent->asked ? Approve(*absent, request.consent, env) : absl::OkStatus();
+  absl::StatusOr<boost::json::value> report = target->Conclude(
+      approved.ok() ? server::LoadRun::Consent::kDelete : server::LoadRun::Consent::kLeave);
+  if (!report.ok()) return report.status();
+  if (!approved.ok()) return approved;
+  CountPassedOver(inputs->of_another_kind, &*report);
+  return report;
 }
 
 namespace {
@@ -194,6 +196,11 @@ std::string CountsText(const boost::json::value& counts) {
 
 void PrintReport(const boost::json::value& report, double seconds, std::ostream& out) {
   const int64_t records = Int(report, "records");
+  if (const int64_t loaded = Int(report, "already_loaded"); loaded > 0) {
+    out << "already loaded, so passed over: " << loaded << (loaded == 1 ? " file" : " files")
+        << " (--again reads them once more)\n";
+    if (Int(report, "decoded.bytes") == 0) return;
+  }
   const auto rate = static_cast<int64_t>(static_cast<double>(records) / std::max(seconds, 1e-3));
   char took[32];
   std::snprintf(took, sizeof(took), "%.2f s", seconds);
@@ -223,6 +230,9 @@ void PrintReport(const boost::json::value& report, double seconds, std::ostream&
   }
   for (const boost::json::value& problem : List(report, "problems")) {
     out << "problem: " << Printable(Str(problem)) << "\n";
+  }
+  if (const int64_t mended = Int(report, "mended"); mended > 0) {
+    out << "dead letters mended: " << mended << "\n";
   }
   if (const int64_t dead = Int(report, "dead_letters"); dead > 0) {
     out << "DEAD LETTERS: " << dead << "; 'kgctl dead-letters' shows each with its reason\n";

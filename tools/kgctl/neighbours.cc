@@ -21,16 +21,10 @@ class NeighboursCommand : public QuestionCommand {
   bool TakesWindow() const override { return false; }
   std::string ObjectHelp() const override { return "KIND/NAME"; }
   bool HasPages() const override { return true; }
-  void DefineOwn(FlagSet* flags) override {
-    flags->Text("--hops", "N", &hops_, "How far to walk (default 1)");
-    flags->Text("--types", "TYPES", &types_, "Only these types of edges: RUNS_ON,SELECTS");
-    flags->Text("--direction", "WHICH", &direction_, "out, in or both (default both)");
-  }
-  absl::Status Fill(server::Params* params) override {
-    Set(params, "hops", hops_);
-    Set(params, "types", types_);
-    Set(params, "direction", direction_);
-    return absl::OkStatus();
+  std::vector<TextFlag> TextFlags() const override {
+    return {{"--hops", "N", "hops", "How far to walk (default 1)"},
+            {"--types", "TYPES", "types", "Only these types of edges: RUNS_ON,SELECTS"},
+            {"--direction", "WHICH", "direction", "out, in or both (default both)"}};
   }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << ", neighbours of "
@@ -60,9 +54,6 @@ class NeighboursCommand : public QuestionCommand {
     }
     return names;
   }
-
- private:
-  std::string hops_, types_, direction_;
 };
 
 }  // namespace

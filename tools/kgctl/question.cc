@@ -44,8 +44,10 @@ void QuestionCommand::Define(FlagSet* flags) {
     flags->Text("--limit", "N", &limit_, "Rows at most (default 100)");
     flags->Text("--cursor", "CURSOR", &cursor_, "Where the page before ended");
   }
+  for (const TextFlag& flag : TextFlags())
+    flags->Text(flag.name, flag.value, &texts_[flag.param], flag.help);
   DefineOwn(flags);
-  place_.Define(flags);
+  place_.Define(kQuestions, flags);
   flags->Text("-o,--output", "FORMAT", &output_, "table, wide, json, yaml or name");
   flags->Switch("--no-headers", &no_headers_, "No headers in tables");
   flags->Text("--color", "WHEN", &color_, "auto, always or never (env NO_COLOR)");
@@ -74,6 +76,7 @@ absl::StatusOr<server::Params> QuestionCommand::MakeParams() {
   Set(&params, "timeout", timeout_);
   Set(&params, "limit", limit_);
   Set(&params, "cursor", cursor_);
+  for (const auto& [param, value] : texts_) Set(&params, param, value);
   if (absl::Status filled = Fill(&params); !filled.ok()) return filled;
   return params;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,16 @@ class QuestionCommand : public Command {
     bool at_given = false;
   };
 
+  // A flag that is handed on as a parameter just as it was given.
+  struct TextFlag {
+    const char* name;
+    const char* value;
+    const char* param;
+    const char* help;
+  };
+  virtual std::vector<TextFlag> TextFlags() const { return {}; }
+  // Flags that are not handed on as they are, and what they say.
   virtual void DefineOwn(FlagSet* flags) {}
-  // Adds what this question's own flags say.
   virtual absl::Status Fill(server::Params* params) { return absl::OkStatus(); }
   virtual void Print(const boost::json::value& answer, const Page& page) = 0;
   // What -o name prints, one per line.
@@ -57,6 +66,7 @@ class QuestionCommand : public Command {
 
   Place place_;
   std::vector<std::string> objects_;
+  std::map<std::string, std::string> texts_;  // by parameter
   std::string namespace_, selector_, tenant_, cluster_, at_, since_, timeout_, limit_, cursor_;
   std::string output_ = "table";
   std::string color_ = "auto";

@@ -1,14 +1,14 @@
-#include <cstdlib>
+#include <algorithm>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "engine/database.h"
+#include "server/load_run.h"
 #include "server/node.h"
-#include "server/times.h"
 #include "tools/kgctl/command.h"
-#include "tools/kgctl/source.h"
+#include "tools/kgctl/settings.h"
 
 namespace kg::kgctl {
 namespace {
@@ -31,6 +31,24 @@ absl::Status ParseListen(const std::string& text, server::ListenerOptions* optio
   return absl::OkStatus();
 }
 
+absl::StatusOr<server::NodeOptions> NodeOptionsFrom(const Settings& settings) {
+  server::NodeOptions options;
+  const std::string& listen = settings.Text(Setting::kListen);
+  if (absl::Status parsed = ParseListen(listen, &options.listener); !parsed.ok()) return parsed;
+  options.listener.workers = static_cast<int>(settings.Number(Setting::kWorkers));
+  options.listener.max_connections = static_cast<int>(settings.Number(Setting::kMaxConnections));
+  options.listener.body_bytes = settings.Number(Setting::kMaxBodyBytes);
+  options.listener.bodies_bytes =
+      std::max(options.listener.bodies_bytes, options.listener.body_bytes);
+  options.api.max_ingests = static_cast<int>(settings.Number(Setting::kMaxIngests));
+  options.api.hosts = settings.Texts(Setting::kAllowHosts);
+  options.api.hosts.push_back(options.listener.address);
+  absl::StatusOr<std::string> rules = server::RulesId(settings.Text(Setting::kRules));
+  if (!rules.ok()) return rules.status();
+  options.api.rules_id = *std::move(rules);
+  return options;
+}
+
 class Serve : public Command {
  public:
   std::string name() const override { return "serve"; }
@@ -47,42 +65,33 @@ class Serve : public Command {
     return "Questions are under /api/v1/ by the names of the commands, with their flags as\n"
            "parameters; /healthz, /readyz and /metrics are there too. The port asks for no "
            "password:\n"
-           "keep it on loopback, or behind something that does. SIGTERM ends the node cleanly.";
+           "keep it on loopback, or behind something that does. It answers to addresses, localhost "
+           "and\n--allow-host only, so that no web page can read it through a browser. 'kgctl help "
+           "config'\nlists all settings with their variables and their keys in the configuration "
+           "file.\nSIGTERM ends the node cleanly.";
   }
-  void Define(FlagSet* flags) override {
-    flags->Text("--data-dir", "DIR", &place_.data_dir,
-                "Data directory (env KG_DATA_DIR; default ./kg-data)");
-    flags->Text("--listen", "ADDRESS", &listen_, "Address and port (default 127.0.0.1:8080)");
-    flags->Text("--retention", "DURATION", &retention_, "How long data is kept (default 7d)");
-    flags->Text("--default-tenant", "NAME", &tenant_, "Tenant of records that name none");
-    flags->Text("--default-cluster", "NAME", &cluster_, "Cluster of records that name none");
-    flags->Text("--rules", "DIR", &rules_, "Rule tables in place of the built-in ones");
-  }
+  void Define(FlagSet* flags) override { settings_.Define(kServe, flags); }
 
   absl::StatusOr<int> Run(Environment* env) override {
     // Before the store starts threads: a signal must reach the one that waits for it.
     server::BlockStopSignals();
-    server::NodeOptions options;
-    if (absl::Status parsed = ParseListen(listen_, &options.listener); !parsed.ok()) return parsed;
-    DatabaseOptions stored;
-    stored.default_tenant = tenant_;
-    stored.default_cluster = cluster_;
-    stored.rules_dir = rules_;
-    if (!retention_.empty()) {
-      const absl::StatusOr<Duration> retention = server::ParseDuration(retention_);
-      if (!retention.ok()) return retention.status();
-      stored.retention = *retention;
+    if (absl::Status settled = settings_.Settle(); !settled.ok()) return settled;
+    absl::StatusOr<server::NodeOptions> options = NodeOptionsFrom(settings_);
+    if (!options.ok()) return options.status();
+    if (const std::string strays = StrayVariables(); !strays.empty()) {
+      env->err << "kgctl serve: these variables mean nothing here: " << strays << std::endl;
     }
-    if (absl::Status settled = SettleDirectory(); !settled.ok()) return settled;
-    absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(place_.data_dir, stored);
+    const std::string& data_dir = settings_.Text(Setting::kDataDir);
+    absl::StatusOr<std::unique_ptr<Database>> database =
+        Database::Open(data_dir, DatabaseOptionsFrom(settings_));
     if (!database.ok()) return database.status();
     absl::StatusOr<std::unique_ptr<server::Node>> node =
-        server::Node::Start(database->get(), options);
+        server::Node::Start(database->get(), *options);
     if (!node.ok()) return node.status();
-    const std::string& address = options.listener.address;
+    const std::string& address = options->listener.address;
     const bool v6 = absl::StrContains(address, ":");
     env->err << "kgctl serve: ready on http://" << (v6 ? "[" : "") << address << (v6 ? "]" : "")
-             << ":" << (*node)->port() << ", data in " << place_.data_dir << std::endl;
+             << ":" << (*node)->port() << ", data in " << data_dir << std::endl;
     if (!absl::StartsWith(address, "127.") && address != "::1") {
       env->err << "kgctl serve: warning: whoever reaches " << address
                << " can read and write everything; put a proxy that asks for a password before it"
@@ -95,18 +104,7 @@ class Serve : public Command {
   }
 
  private:
-  // A node has data of its own: KG_SERVER, meant for questions, does not matter here.
-  absl::Status SettleDirectory() {
-    if (place_.data_dir.empty()) {
-      const char* dir = std::getenv("KG_DATA_DIR");
-      place_.data_dir = dir == nullptr || *dir == '\0' ? "./kg-data" : dir;
-    }
-    return absl::OkStatus();
-  }
-
-  Place place_;
-  std::string listen_ = "127.0.0.1:8080";
-  std::string retention_, tenant_, cluster_, rules_;
+  Settings settings_;
 };
 
 }  // namespace

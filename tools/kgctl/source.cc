@@ -1,6 +1,5 @@
 #include "tools/kgctl/source.h"
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "absl/status/status.h"
@@ -17,13 +16,6 @@ namespace kg::kgctl {
 namespace {
 
 namespace json = boost::json;
-
-constexpr char kDefaultDataDir[] = "./kg-data";
-
-std::string FromEnvironment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 class DirectorySource : public Source {
  public:
@@ -56,50 +48,13 @@ class NodeSource : public Source {
       // The node needs its time, and the answer some to travel.
       if (time.ok()) call.timeout = *time + std::chrono::seconds(5);
     }
-    absl::StatusOr<ingest::HttpReply> reply = ingest::Fetch(call);
-    if (!reply.ok()) {
-      return absl::Status(reply.status().code(), absl::StrCat(reply.status().message(),
-                                                              "; is 'kgctl serve' running there?"));
-    }
-    if (reply->status != 200) return StatusOfReply(reply->status, reply->body);
-    boost::system::error_code error;
-    json::value value = json::parse(reply->body, error);
-    if (error) {
-      return absl::UnavailableError(
-          absl::StrCat(base_, " answered something that is not JSON; is it a kg node?"));
-    }
-    return value;
+    return ReplyOf(ingest::Fetch(call), base_);
   }
   std::string ClockName() const override { return "now"; }
 
  private:
   const std::string base_;
 };
-
-}  // namespace
-
-void Place::Define(FlagSet* flags) {
-  flags->Text("--data-dir", "DIR", &data_dir,
-              "Data directory (env KG_DATA_DIR; default ./kg-data)");
-  flags->Text("--server", "URL", &server, "Ask a running node instead (env KG_SERVER)");
-}
-
-absl::Status Place::Settle() {
-  if (!data_dir.empty() && !server.empty()) {
-    return absl::InvalidArgumentError("--data-dir and --server exclude each other; give one");
-  }
-  if (data_dir.empty() && server.empty()) {
-    data_dir = FromEnvironment("KG_DATA_DIR");
-    if (data_dir.empty()) server = FromEnvironment("KG_SERVER");
-  }
-  if (data_dir.empty() && server.empty()) data_dir = kDefaultDataDir;
-  return absl::OkStatus();
-}
-
-std::string BaseUrl(const std::string& server) {
-  const bool has_scheme = absl::StrContains(server, "://");
-  return absl::StrCat(has_scheme ? "" : "http://", absl::StripSuffix(server, "/"));
-}
 
 absl::Status StatusOfReply(int http_status, const std::string& body) {
   boost::system::error_code error;
@@ -119,6 +74,44 @@ absl::Status StatusOfReply(int http_status, const std::string& body) {
   }
 }
 
+}  // namespace
+
+absl::Status Place::Settle() {
+  if (absl::Status settled = settings.Settle(); !settled.ok()) return settled;
+  const int dir_rank = settings.Rank(Setting::kDataDir);
+  const int server_rank = settings.Rank(Setting::kServer);
+  if (dir_rank == 0 && server_rank == 0) {
+    return absl::InvalidArgumentError("--data-dir and --server exclude each other; give one");
+  }
+  if (server_rank < dir_rank) {
+    server = settings.Text(Setting::kServer);
+  } else {
+    data_dir = settings.Text(Setting::kDataDir);
+  }
+  return absl::OkStatus();
+}
+
+std::string BaseUrl(const std::string& server) {
+  const bool has_scheme = absl::StrContains(server, "://");
+  return absl::StrCat(has_scheme ? "" : "http://", absl::StripSuffix(server, "/"));
+}
+
+absl::StatusOr<json::value> ReplyOf(const absl::StatusOr<ingest::HttpReply>& reply,
+                                    const std::string& base_url) {
+  if (!reply.ok()) {
+    return absl::Status(reply.status().code(), absl::StrCat(reply.status().message(),
+                                                            "; is 'kgctl serve' running there?"));
+  }
+  if (reply->status != 200) return StatusOfReply(reply->status, reply->body);
+  boost::system::error_code error;
+  json::value value = json::parse(reply->body, error);
+  if (error) {
+    return absl::UnavailableError(
+        absl::StrCat(base_url, " answered something that is not JSON; is it a kg node?"));
+  }
+  return value;
+}
+
 absl::StatusOr<std::unique_ptr<Source>> Source::Open(const Place& place) {
   if (!place.server.empty()) return std::make_unique<NodeSource>(BaseUrl(place.server));
   std::error_code error;
@@ -127,7 +120,7 @@ absl::StatusOr<std::unique_ptr<Source>> Source::Open(const Place& place) {
                                             "; put some in with 'kgctl load FILE --data-dir ",
                                             place.data_dir, "', or name another --data-dir"));
   }
-  DatabaseOptions options;
+  DatabaseOptions options = DatabaseOptionsFrom(place.settings);
   options.read_only = true;
   options.create_if_missing = false;
   absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(place.data_dir, options);

@@ -6,19 +6,25 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "ingest/http_client.h"
 #include "server/http.h"
 #include "storage/types.h"
 #include "tools/kgctl/command.h"
+#include "tools/kgctl/settings.h"
 
 namespace kg::kgctl {
 
-// Where the data is: flags before KG_DATA_DIR and KG_SERVER in the environment.
+// Where the data is: a directory or a node, by the settings.
 struct Place {
+  Settings settings;
+  // Valid after Settle: exactly one is not empty.
   std::string data_dir;
   std::string server;
 
-  void Define(FlagSet* flags);
-  // InvalidArgument when both flags are given; fills what was not given from the environment.
+  // `uses`: see Settings::Define.
+  void Define(unsigned uses, FlagSet* flags) { settings.Define(uses, flags); }
+  // InvalidArgument when both flags are given, or a setting is wrong. Of flags, environment and
+  // file the first that names either decides.
   absl::Status Settle();
 };
 
@@ -37,8 +43,10 @@ class Source {
   virtual std::string ClockName() const = 0;
 };
 
-// The status that an HTTP reply stands for, with the problem's detail as its message.
-absl::Status StatusOfReply(int http_status, const std::string& body);
+// The JSON that a node answered, or the status that its answer stands for, with the problem's
+// detail as its message.
+absl::StatusOr<boost::json::value> ReplyOf(const absl::StatusOr<ingest::HttpReply>& reply,
+                                           const std::string& base_url);
 
 // "http://host:port" of what was given for --server.
 std::string BaseUrl(const std::string& server);

@@ -23,13 +23,14 @@ class Timeline : public QuestionCommand {
   bool TakesSelector() const override { return true; }
   std::string ObjectHelp() const override { return "KIND/NAME, incident/ID or event/ID"; }
   bool HasPages() const override { return true; }
+  std::vector<TextFlag> TextFlags() const override {
+    return {{"--category", "WORD", "category", "Only change, state, symptom, info or noise"}};
+  }
   void DefineOwn(FlagSet* flags) override {
     flags->Switch("--neighbours", &neighbours_, "Also what happened to what it is connected to");
-    flags->Text("--category", "WORD", &category_, "Only change, state, symptom, info or noise");
   }
   absl::Status Fill(server::Params* params) override {
     if (neighbours_) (*params)["neighbours"] = "true";
-    Set(params, "category", category_);
     return absl::OkStatus();
   }
   void Print(const json::value& answer, const Page& page) override {
@@ -64,7 +65,6 @@ class Timeline : public QuestionCommand {
 
  private:
   bool neighbours_ = false;
-  std::string category_;
 };
 
 }  // namespace
