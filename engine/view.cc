@@ -54,6 +54,12 @@ std::vector<ResourceId> ViewImpl::List(ScopeId scope, const std::string& ns,
   return out;
 }
 
+std::vector<ResourceId> ViewImpl::Resolvers(ScopeId scope) const {
+  const auto found = p_.resolvers->find(scope.value);
+  if (found == p_.resolvers->end()) return {};
+  return {found->second.begin(), found->second.end()};
+}
+
 absl::StatusOr<std::optional<EpisodeRecord>> ViewImpl::Episode(ScopeId scope,
                                                                EpisodeKey key) const {
   const std::string k = storage::keys::Episode(key);

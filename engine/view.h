@@ -83,6 +83,10 @@ class View {
   virtual std::vector<ResourceId> List(ScopeId scope, const std::string& ns,
                                        const std::string& kind) const = 0;
 
+  // The pods, Services and Deployments that resolve names for a scope, ascending: what RESOLVES_BY
+  // implies that every other pod there depends on, without a stored edge.
+  virtual std::vector<ResourceId> Resolvers(ScopeId scope) const = 0;
+
   // The whole record of a burst; nullopt when it has expired.
   virtual absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId scope,
                                                                EpisodeKey key) const = 0;

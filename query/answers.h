@@ -142,7 +142,8 @@ struct RootCauseAnswer {
   std::string verdict;  // explained, partial, unknown, healthy
   std::vector<CauseAnswer> root_causes;
   std::vector<CauseAnswer> candidates;  // with lost_because
-  std::vector<AffectedAnswer> affected;
+  std::vector<AffectedAnswer> affected;  // the first of them
+  uint64_t affected_total = 0;
   std::vector<Gap> gaps;
   std::optional<Truncated> truncated;
 };

@@ -132,6 +132,16 @@ void AddLinked(const Work& work, std::vector<LinkedVictim> linked, Victims* vict
   }
 }
 
+void AddKnown(const Work& work, Victims* victims) {
+  for (const KnownVictim& k : work.question.known) {
+    const auto known = victims->try_emplace(k.burst->resource);
+    Victim& v = known.first->second;
+    v.because_of.insert(work.question.origins[k.origin].rank);
+    if (known.second) v.hops = k.hops, v.origin = k.origin;
+    if (v.burst == nullptr) v.burst = k.burst;
+  }
+}
+
 AffectedAnswer Show(const Work& work, ResourceId id, const Victim& v) {
   AffectedAnswer a;
   a.resource = work.say.Resource(id);
@@ -176,6 +186,7 @@ BlastRadiusAnswer FindBlastRadius(const View& view, const BlastRadiusQuestion& q
   AddFailures(work, &victims);
   meter->Enter("chains of causes");
   AddLinked(work, FindLinkedVictims(view, question.origins, question.window, meter), &victims);
+  AddKnown(work, &victims);
 
   std::vector<const Victims::value_type*> order;
   for (const auto& v : victims) order.push_back(&v);

@@ -17,8 +17,16 @@ struct BlastOrigin {
   Timestamp since = kForever;
 };
 
+// Who suffers as the asker knows, whatever the walk reaches.
+struct KnownVictim {
+  BurstPtr burst;
+  size_t origin = 0;  // index into the origins, of which it may be one
+  int hops = 0;
+};
+
 struct BlastRadiusQuestion {
   std::vector<BlastOrigin> origins;
+  std::vector<KnownVictim> known;
   Interval window;  // in which bursts count
   int max_hops = 8;
   double max_cost = 8.0;  // of a path
@@ -27,14 +35,15 @@ struct BlastRadiusQuestion {
 
 // Downstream of the origins, by the direction in which failure travels along each type of edge:
 // over owners upward and downward, but never up and then down to a sibling. What lies behind a hub
-// costs more. To these come those whose failures the chains of best links trace back to an origin,
-// wherever they are.
+// costs more. On what resolves names all other pods depend, on a namespace (hence on its quota) the
+// workloads in it, though not what they have made already. To these come those whose failures the
+// chains of best links trace back to an origin, wherever they are.
 //
 // A resource is affected when a chain of causes leads from an origin to one of its failures (then
 // `confidence` is the product of the links), or when it depends on an origin and has a failure, of
 // a class that may use every edge of the way, that began no earlier than the origin's fault and is
 // open or of the window. Others are at risk. Affected ones first, then by distance, confidence,
-// severity, cost and name. Origins themselves are not listed.
+// severity, cost and name. Origins themselves are listed only where they are known to suffer.
 BlastRadiusAnswer FindBlastRadius(const View& view, const BlastRadiusQuestion& question,
                                   BudgetMeter* meter);
 

@@ -249,61 +249,25 @@ std::vector<CauseAnswer> TellCandidates(const Inquiry& in, const std::vector<Roo
   return out;
 }
 
-std::vector<AffectedAnswer> TellAffected(const Inquiry& in, const std::vector<Root>& roots) {
+Cut<AffectedAnswer> TellAffected(const Inquiry& in, const std::vector<Root>& roots) {
   BlastRadiusQuestion q;
   q.window = in.question.Window();
   q.limit = kShownAffected;
   for (size_t i = 0; i < roots.size(); ++i) {
-    q.origins.push_back({roots[i].resource(), static_cast<int>(i + 1), roots[i].burst->earliest});
-  }
-  if (q.origins.empty()) return {};
-  std::vector<AffectedAnswer> found = FindBlastRadius(in.view, q, in.meter).affected;
-  // The walk leaves its origins out; where a root is a failure, its own object is the first to
-  // suffer.
-  for (size_t i = 0; i < roots.size(); ++i) {
-    const BurstPtr& b = roots[i].burst;
-    if (roots[i].finding.has_value() || b->category == Category::kChange) continue;
-    AffectedAnswer own;
-    own.resource = in.say.Resource(b->resource);
-    own.state = "affected";
-    own.because_of = {static_cast<int>(i + 1)};
-    own.episode = in.say.Episode(*b);
-    own.severity = SeverityWord(b->severity);
-    const bool listed = std::any_of(found.begin(), found.end(), [&](const AffectedAnswer& a) {
-      return a.resource == own.resource;
-    });
-    if (!listed) found.push_back(std::move(own));
-  }
-  // What the roots explain is affected, whatever the walk reached.
-  for (size_t i = 0; i < roots.size(); ++i) {
-    for (const BurstPtr& b : roots[i].explained) {
-      const ResourceAnswer who = in.say.Resource(b->resource);
-      auto it = std::find_if(found.begin(), found.end(),
-                             [&](const AffectedAnswer& a) { return a.resource == who; });
-      if (it == found.end()) {
-        if (b->resource == roots[i].resource() || found.size() >= 2 * kShownAffected) continue;
-        AffectedAnswer a;
-        a.resource = who;
-        a.state = "affected";
-        a.distance =
-            static_cast<int>(BestLink(in, *b) == nullptr ? 0 : BestLink(in, *b)->types.size());
-        a.because_of = {static_cast<int>(i + 1)};
-        a.episode = in.say.Episode(*b);
-        a.severity = SeverityWord(b->severity);
-        found.push_back(std::move(a));
-      } else if (it->state != "affected") {
-        it->state = "affected";
-        it->episode = in.say.Episode(*b);
-        it->severity = SeverityWord(b->severity);
-      }
+    const Root& r = roots[i];
+    q.origins.push_back({r.resource(), static_cast<int>(i + 1), r.burst->earliest});
+    // Where a root is a failure, its own object is the first to suffer.
+    if (!r.finding.has_value() && r.burst->category != Category::kChange)
+      q.known.push_back({r.burst, i, 0});
+    for (const BurstPtr& b : r.explained) {
+      if (b->resource == r.resource() || b->category == Category::kChange) continue;
+      const CauseLink* link = BestLink(in, *b);
+      q.known.push_back({b, i, link == nullptr ? 0 : static_cast<int>(link->types.size())});
     }
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const AffectedAnswer& a, const AffectedAnswer& b) {
-                     return std::make_tuple(a.state != "affected", a.distance) <
-                            std::make_tuple(b.state != "affected", b.distance);
-                   });
-  return found;
+  if (q.origins.empty()) return {};
+  BlastRadiusAnswer found = FindBlastRadius(in.view, q, in.meter);
+  return {found.total, std::move(found.affected)};
 }
 
 }  // namespace kg::query

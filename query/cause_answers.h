@@ -17,7 +17,7 @@ CauseAnswer Tell(const Inquiry& inquiry, const Root& root, size_t asked);
 std::vector<CauseAnswer> TellCandidates(const Inquiry& inquiry, const std::vector<Root>& roots,
                                         const std::vector<Root>& demoted, size_t asked);
 
-// Who suffers or may suffer from the roots, which are numbered from 1.
-std::vector<AffectedAnswer> TellAffected(const Inquiry& inquiry, const std::vector<Root>& roots);
+// Who suffers or may suffer from the roots, which are numbered from 1: the first of them.
+Cut<AffectedAnswer> TellAffected(const Inquiry& inquiry, const std::vector<Root>& roots);
 
 }  // namespace kg::query

@@ -84,6 +84,12 @@ void FindingCauses::ForEachNext(const Burst& effect, const Step& from, Fn&& fn) 
       return take(e.other, e.type, e.flags, {e.from, e.to});
     });
   }
+  if (from.hops == 0) {
+    const EdgeTypeId resolves = view_.rules().EdgeTypeByName("RESOLVES_BY");
+    for (ResourceId id : view_.Resolvers(node->name->scope)) {
+      if (id != from.slot) fn(id, resolves, true, 0);
+    }
+  }
   // A Service that has no pods would select those of these workloads.
   if (node->name->kind != "Service") return;
   const EdgeTypeId selects = view_.rules().EdgeTypeByName("SELECTS");

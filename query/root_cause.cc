@@ -87,7 +87,9 @@ RootCauseAnswer Answer(const Inquiry& in, const AskedFailures& asked) {
   number(&answer.root_causes);
   answer.candidates = TellCandidates(in, kept, demoted, asked.size());
   number(&answer.candidates);
-  answer.affected = TellAffected(in, kept);
+  Cut<AffectedAnswer> affected = TellAffected(in, kept);
+  answer.affected = std::move(affected.shown);
+  answer.affected_total = affected.total;
   TellGaps(in, &answer);
   answer.truncated = in.meter->truncated();
   return answer;

@@ -192,7 +192,8 @@ json::value Render(const query::RootCauseAnswer& a) {
                       {"candidates", std::move(candidates)},
                       {"affected", RenderAll(a.affected)},
                       {"gaps", RenderAll(a.gaps)},
-                      {"truncated", RenderOrNull(a.truncated)}};
+                      {"truncated", RenderOrNull(a.truncated)},
+                      {"affected_total", a.affected_total}};
 }
 
 json::value Render(const query::IncidentAnswer& a) {

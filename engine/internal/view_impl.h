@@ -34,6 +34,8 @@ class ViewImpl : public View {
   std::vector<ResourceId> List(ScopeId scope, const std::string& ns,
                                const std::string& kind) const override;
 
+  std::vector<ResourceId> Resolvers(ScopeId scope) const override;
+
   absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId scope,
                                                        EpisodeKey key) const override;
   absl::Status ForEachEpisode(ScopeId scope, Interval when,

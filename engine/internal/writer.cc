@@ -504,6 +504,8 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   }
   Published next;
   next.graph = graph_->Publish();
+  next.resolvers = dns_changed_ ? std::make_shared<Resolvers>(dns_) : published_.resolvers;
+  dns_changed_ = false;
   next.incidents = incidents_;
   next.clock = clock_;
   next.oldest = store_->OldestLive();

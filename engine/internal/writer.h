@@ -30,8 +30,11 @@ struct WorkDone {
 };
 
 // What readers see of one commit.
+using Resolvers = absl::flat_hash_map<uint32_t, std::set<ResourceId>>;  // by scope
+
 struct Published {
   std::shared_ptr<const Graph> graph = std::make_shared<Graph>();
+  std::shared_ptr<const Resolvers> resolvers = std::make_shared<Resolvers>();
   IncidentIndex incidents;
   Timestamp clock = kBeginning;
   Timestamp oldest = kBeginning;
@@ -255,9 +258,10 @@ class Writer : private ImplicitEdges {
   std::map<std::tuple<uint32_t, std::string, std::string>, Listings>
       listings_;  // scope, group, kind
   absl::flat_hash_map<ResourceId, std::set<ResourceId>>
-      template_children_;                                              // Deployment -> ReplicaSets
-  absl::flat_hash_map<ResourceId, EpisodeMap> template_changes_;       // what its ReplicaSets tell
-  absl::flat_hash_map<uint32_t, std::set<ResourceId>> dns_;            // by scope
+      template_children_;                                         // Deployment -> ReplicaSets
+  absl::flat_hash_map<ResourceId, EpisodeMap> template_changes_;  // what its ReplicaSets tell
+  Resolvers dns_;
+  bool dns_changed_ = true;  // since it was last published
   absl::flat_hash_map<uint32_t, std::set<BurstId>> implicit_effects_;  // by scope
   absl::flat_hash_map<uint64_t, uint64_t> merged_;                     // incident id -> its heir's
   using PositionKey = std::pair<std::string, int>;

@@ -200,7 +200,7 @@ void Writer::ExpireSlots(Timestamp oldest) {
     facets_.erase(slot->id);
     template_children_.erase(slot->id);
     template_changes_.erase(slot->id);
-    dns_[n.scope.value].erase(slot->id);
+    dns_changed_ = dns_[n.scope.value].erase(slot->id) > 0 || dns_changed_;
     unconfirmed_.erase(slot->id);
     auto ns = namespaces_.find({n.scope.value, n.ns});
     if (ns != namespaces_.end()) {

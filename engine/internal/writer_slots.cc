@@ -342,7 +342,7 @@ void Writer::IndexFacets(const Slot& slot, const SlotHistory& history) {
   if (std::any_of(facets.begin(), facets.end(),
                   [](const Facet& f) { return HasLabelDns(f.state->facts.labels); }) &&
       (is_pod || n.kind == "Service" || n.kind == "Deployment")) {
-    dns_[n.scope.value].insert(slot.id);
+    dns_changed_ = dns_[n.scope.value].insert(slot.id).second || dns_changed_;
   }
   if (n.kind == "ReplicaSet") {
     for (const auto& [edge, claim] : history.edges) {

@@ -111,5 +111,78 @@ TEST_CASE("An edge that only some failures may use affects only by those") {
   CHECK(Told(Ask(*world.At(T(10)), {{quota}})) == std::vector<std::string>{"affected shop"});
 }
 
+TEST_CASE("All pods but the resolvers depend once on what resolves names") {
+  Shop shop;
+  const ResourceId deployment = shop.world.Add("Deployment", "kube-system", "coredns");
+  const ResourceId set = shop.world.Add("ReplicaSet", "kube-system", "coredns-1");
+  const ResourceId dns1 = shop.world.Add("Pod", "kube-system", "coredns-1-a");
+  const ResourceId dns2 = shop.world.Add("Pod", "kube-system", "coredns-1-b");
+  const ResourceId service = shop.world.Add("Service", "kube-system", "kube-dns");
+  shop.world.Connect(deployment, "CONTROLS", set);
+  for (ResourceId pod : {dns1, dns2}) {
+    shop.world.Connect(set, "CONTROLS", pod);
+    shop.world.Connect(service, "SELECTS", pod);
+  }
+  for (ResourceId id : {deployment, dns1, dns2, service}) shop.world.Resolve(id);
+  const EpisodeKey lookup = shop.world.Happen(shop.web, "LOG_NO_HOST", T(10), kForever);
+  shop.world.Happen(shop.api1, "LOG_PANIC", T(20), kForever);
+  const auto answer = Ask(*shop.world.At(T(100)), {{deployment}});
+  // A panic is nothing that comes of names.
+  // One hop: the set it owns at 0.5, the pods at 1. Two: the set's pods at 1, then by cost and name
+  // what stands on the shop's pods at 1.5. The Service of the resolvers is behind their pods.
+  CHECK(Told(answer) == std::vector<std::string>{"affected web-1", "at_risk coredns-1",
+                                                 "at_risk api-1", "at_risk api-2",
+                                                 "at_risk coredns-1-a", "at_risk coredns-1-b",
+                                                 "at_risk api", "at_risk api", "at_risk kube-dns"});
+  CHECK(answer.affected[0].episode->id == EpisodeHandle(lookup));
+  REQUIRE(answer.affected[0].path.size() == 1);
+  CHECK(answer.affected[0].path[0].type == "RESOLVES_BY");
+  CHECK(answer.affected[0].path[0].valid_to == kForever);
+
+  BlastRadiusQuestion q;
+  q.origins = {{deployment}};
+  q.window = {T(0), T(101)};
+  q.limit = 2;
+  BudgetMeter meter(Budget{});
+  const auto cut = FindBlastRadius(*shop.world.At(T(100)), q, &meter);
+  CHECK(cut.affected.size() == 2);
+  CHECK(cut.total == answer.total);
+}
+
+TEST_CASE("A quota puts the workloads of its namespace at risk but not what they have made") {
+  FakeWorld world;
+  const ResourceId ns = world.Add("Namespace", "", "shop");
+  const ResourceId quota = world.Add("ResourceQuota", "shop", "small");
+  const ResourceId web = world.Add("Deployment", "shop", "web");
+  const ResourceId set = world.Add("ReplicaSet", "shop", "web-1");
+  const ResourceId pod = world.Add("Pod", "shop", "web-1-a");
+  world.Add("Deployment", "other", "else");
+  world.Add("ConfigMap", "shop", "settings");
+  world.Connect(ns, "HAS_QUOTA", quota);
+  world.Connect(web, "CONTROLS", set);
+  world.Connect(set, "CONTROLS", pod);
+  CHECK(Told(Ask(*world.At(T(10)), {{quota}})) ==
+        std::vector<std::string>{"at_risk shop", "at_risk web"});
+}
+
+TEST_CASE("Who is known to suffer is listed and may be an origin") {
+  Shop shop;
+  const EpisodeKey own = shop.world.Happen(shop.api1, "OOM_KILLED", T(0), kForever);
+  const ResourceId far = shop.world.Add("Pod", "other", "far-1");
+  const EpisodeKey felt = shop.world.Happen(far, "LOG_TIMEOUT", T(5), kForever);
+  const auto view = shop.world.At(T(100));
+  BlastRadiusQuestion q;
+  q.origins = {{shop.api1, 3}};
+  q.window = {T(0), T(101)};
+  q.known = {{FindBurst(view->graph(), shop.api1, own), 0, 0},
+             {FindBurst(view->graph(), far, felt), 0, 2}};
+  BudgetMeter meter(Budget{});
+  const auto answer = FindBlastRadius(*view, q, &meter);
+  REQUIRE(answer.affected.size() >= 2);
+  CHECK(answer.affected[0].resource.name == "api-1");
+  CHECK(answer.affected[1].resource.name == "far-1");
+  CHECK(answer.affected[1].because_of == std::vector<int>{3});
+}
+
 }  // namespace
 }  // namespace kg::query

@@ -144,6 +144,10 @@ class FakeView : public View {
     return ids;
   }
 
+  std::vector<ResourceId> Resolvers(ScopeId) const override {
+    return {world_.resolvers_.begin(), world_.resolvers_.end()};
+  }
+
   absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId, EpisodeKey key) const override {
     const auto e = world_.episodes_.find(key);
     if (e == world_.episodes_.end()) return std::optional<EpisodeRecord>();

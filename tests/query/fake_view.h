@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class FakeWorld {
   // A best link; `path` from the cause's slot to the effect's, empty on the same slot.
   void Link(EpisodeKey effect, EpisodeKey cause, double confidence,
             std::vector<std::string> types = {}, std::vector<ResourceId> path = {});
+  // Names are resolved by this.
+  void Resolve(ResourceId id) { resolvers_.insert(id); }
   void Revise(ResourceId id, RevisionRecord revision);
 
   // Incidents are the trees of the links told so far.
@@ -60,6 +63,7 @@ class FakeWorld {
   std::map<ResourceId, SlotName> names_;
   std::map<ResourceId, std::vector<Incarnation>> lives_;
   std::vector<Edge> edges_;
+  std::set<ResourceId> resolvers_;
   std::map<EpisodeKey, FakeEpisode> episodes_;
   std::map<ResourceId, std::vector<RevisionRecord>> revisions_;
 };

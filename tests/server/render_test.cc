@@ -80,6 +80,7 @@ TEST_CASE("the answer of rca") {
   affected.distance = 2;
   affected.because_of = {1};
   answer.affected.push_back(affected);
+  answer.affected_total = 1;
   answer.gaps.push_back({"no data", kAt, kForever});
   answer.truncated = query::Truncated{"nodes", "walk", 7};
   CHECK(Compact(Render(answer)) ==
@@ -92,7 +93,7 @@ TEST_CASE("the answer of rca") {
             R"(,"state":"at_risk","distance":2,"because_of":[1],"cost":0,"confidence":0,)"
             R"("severity":null,"episode":null}],"gaps":[{"what":"no data",)"
             R"("from":"2026-03-02T10:30:00Z","to":null}],)"
-            R"("truncated":{"limit":"nodes","where":"walk","seen":7}})");
+            R"("truncated":{"limit":"nodes","where":"walk","seen":7},"affected_total":1})");
 }
 
 TEST_CASE("a finding has no episode and no parts") {

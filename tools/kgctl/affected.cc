@@ -12,13 +12,15 @@ constexpr size_t kShown = 12;
 
 }  // namespace
 
-void PrintAffected(const boost::json::array& affected, const PageStyle& style, std::ostream& out) {
+void PrintAffected(const boost::json::array& affected, size_t total, const PageStyle& style,
+                   std::ostream& out) {
+  total = std::max(total, affected.size());
   const auto suffers = [](const boost::json::value& row) {
     return Str(row, "state") == "affected";
   };
   const auto now = std::count_if(affected.begin(), affected.end(), suffers);
-  out << Bold(style, absl::StrCat("affected: ", now,
-                                  ", at risk: ", affected.size() - static_cast<size_t>(now)))
+  out << Bold(style,
+              absl::StrCat("affected: ", now, ", at risk: ", total - static_cast<size_t>(now)))
       << "\n";
   Table table({"STATE", "HOPS", "OBJECT", "SHOWN BY", "BECAUSE OF"});
   const size_t shown = style.wide ? affected.size() : std::min(affected.size(), kShown);
@@ -33,9 +35,8 @@ void PrintAffected(const boost::json::array& affected, const PageStyle& style, s
                ResourceText(Get(row, "resource")), Str(row, "episode.class"), because});
   }
   table.Print(style, out, 3);
-  if (shown < affected.size()) {
-    out << "   and " << affected.size() - shown << " more (-o wide)\n";
-  }
+  if (shown < total)
+    out << "   and " << total - shown << " more" << (style.wide ? "\n" : " (-o wide)\n");
 }
 
 }  // namespace kg::kgctl

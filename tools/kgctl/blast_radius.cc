@@ -32,7 +32,8 @@ class BlastRadius : public QuestionCommand {
     if (List(answer, "affected").empty()) {
       page.out << "nothing depends on it\n";
     } else {
-      PrintAffected(List(answer, "affected"), page.style, page.out);
+      PrintAffected(List(answer, "affected"), static_cast<size_t>(Int(answer, "total")), page.style,
+                    page.out);
     }
     PrintLimits(answer, page);
   }

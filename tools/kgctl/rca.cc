@@ -81,7 +81,8 @@ class Rca : public QuestionCommand {
     }
     if (!List(answer, "affected").empty()) {
       page.out << "\n";
-      PrintAffected(List(answer, "affected"), page.style, page.out);
+      PrintAffected(List(answer, "affected"), static_cast<size_t>(Int(answer, "affected_total")),
+                    page.style, page.out);
     }
     if (page.style.wide) PrintCandidates(answer, page);
     PrintAdvice(answer, page);
