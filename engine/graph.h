@@ -87,6 +87,12 @@ struct CauseLink {
   bool operator==(const CauseLink&) const = default;
 };
 
+// Runs of an episode further apart than this are separate bursts.
+inline constexpr Duration kEpisodeGap = std::chrono::minutes(10);
+inline Timestamp PlusGap(Timestamp t) {
+  return t > kForever - kEpisodeGap ? kForever : t + kEpisodeGap;
+}
+
 // A maximal run of occurrences of one episode, or of the time it held. What an answer prints beyond
 // this is read from the E row.
 struct Burst {

@@ -21,4 +21,9 @@ PathKind MoreTelling(PathKind a, PathKind b);
 // largest, 0 beyond (ecosystem's lag windows). The best of the interval counts.
 double LagLikelihood(const PairPrior& prior, Duration low, Duration high);
 
+// A total order of bursts by when they can be taken to have begun (at the latest), the later the
+// more they are consequences by their class. Where best links run in a circle, which only onsets
+// that are known as intervals allow, the first one of it in this order is the root.
+bool BeginsBefore(const RuleBook& rules, const Burst& a, const Burst& b);
+
 }  // namespace kg

@@ -18,6 +18,9 @@ constexpr size_t kMaxCandidatesPerSlot = 64;  // bursts of one slot, newest firs
 constexpr Duration kSameEmitter = 2s;         // clock skew and truncation within one object
 constexpr Duration kOtherEmitter = 10s;
 constexpr Duration kEdgeMemory = 1h;  // an edge that ended so long ago still carries a cause
+// How well what has gone on for longer than the largest lag explains something new in time: worse
+// than what has just begun, better than what lies in between.
+constexpr double kStillGoingOn = 0.4;
 
 struct Step {
   ResourceId slot;
@@ -30,6 +33,12 @@ struct Step {
   EdgeTypeId edge;
   bool against = false;  // the edge points from this slot to its parent
 };
+
+// A step of precedence is worth 100 ms: enough to order what one second's truncation has mixed up,
+// at most 10 s, what clocks of different emitters may differ by.
+Duration Lateness(const RuleBook& rules, ClassId cls) {
+  return std::chrono::milliseconds(100) * std::clamp(rules.Class(cls).precedence, 0, 100);
+}
 
 class Search {
  public:
@@ -177,6 +186,13 @@ class Search {
     const EpisodeKey until{effect_.key.onset + std::max<Duration>(tolerance, 1h), EpisodeHash(0)};
     const Timestamp since = effect_.earliest - look_back_;
     size_t seen = 0;
+    // Those that were only seen later, but may have begun before.
+    node->bursts.ForEachFrom(until, [&](const BurstPtr& b) {
+      if (b->earliest <= effect_.key.onset + tolerance) Score(step, index, *b, tolerance);
+      ++looked_at_;
+      return ++seen < kMaxCandidatesPerSlot;
+    });
+    seen = 0;
     node->bursts.ForEachBefore(until, [&](const BurstPtr& b) {
       // Long ago begun ones count while they hold, so the search can't stop at `since` alone.
       if (b->key.onset < since && b->end < since) return ++seen < kMaxCandidatesPerSlot;
@@ -186,26 +202,45 @@ class Search {
     });
   }
 
+  // Can `cause` have begun first? What is known to the moment is ordered by time. Of two whose
+  // possible onsets overlap it is the one that more likely causes the other along such a path.
+  bool MayPrecede(const Burst& cause, PathKind kind) const {
+    const Duration late_cause = Lateness(rules_, cause.cls);
+    const Duration late_effect = Lateness(rules_, effect_.cls);
+    const bool first = BeginsBefore(rules_, cause, effect_);
+    if (first && cause.key.onset + late_cause <= effect_.earliest + late_effect) return true;
+    const bool exact = cause.earliest == cause.key.onset && effect_.earliest == effect_.key.onset;
+    if (exact || cause.earliest + late_cause > effect_.key.onset + late_effect) return false;
+    const double forth = rules_.Prior(cause.cls, effect_.cls, kind).prior;
+    const double back = rules_.Prior(effect_.cls, cause.cls, kind).prior;
+    return forth != back ? forth > back : first;
+  }
+
+  // It had begun before the effect and was still there, or came again within the gap of a burst.
+  bool GoesOn(const Burst& cause) const {
+    return cause.category != Category::kChange && cause.key.onset < effect_.key.onset &&
+           (cause.end == kForever || cause.end + kEpisodeGap >= effect_.key.onset);
+  }
+
   void Score(const Step& step, size_t index, const Burst& cause, Duration tolerance) {
     if (cause.key == effect_.key && cause.resource == effect_.resource) return;
     if (cause.cls == effect_.cls && cause.resource == effect_.resource) return;
     if (cause.earliest > effect_.key.onset + tolerance) return;
-    if (cause.category != Category::kChange &&
-        std::make_pair(OrderTime(rules_, cause), cause.key) >=
-            std::make_pair(OrderTime(rules_, effect_), effect_.key)) {
-      return;
-    }
+    if (cause.category != Category::kChange && !MayPrecede(cause, step.kind)) return;
     // What the cause itself took away (a pod and its edges) was there until the very moment.
     if (cause.earliest >= step.valid.to && cause.earliest - step.valid.to >= kOtherEmitter) return;
     // A change that was several things at once counts as the most likely of them.
     CauseLink link;
     PairPrior prior;
+    const bool goes_on = GoesOn(cause);
     auto try_class = [&](ClassId cls) {
       const PairPrior p = rules_.Prior(cls, effect_.cls, step.kind);
-      const double temporal = p.prior <= 0
-                                  ? 0
-                                  : LagLikelihood(p, effect_.earliest - cause.key.onset - tolerance,
-                                                  effect_.key.onset - cause.earliest);
+      double temporal = 0;
+      if (p.prior > 0) {
+        temporal = LagLikelihood(p, effect_.earliest - cause.key.onset - tolerance,
+                                 effect_.key.onset - cause.earliest + tolerance);
+        if (goes_on) temporal = std::max(temporal, kStillGoingOn);
+      }
       if (temporal <= 0 ||
           0.3 * temporal + 0.4 * p.prior <= 0.3 * link.temporal + 0.4 * prior.prior)
         return;
@@ -299,11 +334,9 @@ bool Groups(const CauseLink& link) {
   return link.confidence >= kGroupConfidence && link.domain >= kGroupDomain;
 }
 
-Timestamp OrderTime(const RuleBook& rules, const Burst& b) {
-  // A step of precedence is worth 100 ms: enough to order what one second's truncation has mixed
-  // up, at most 10 s, what clocks of different emitters may differ by.
-  const int precedence = std::clamp(rules.Class(b.cls).precedence, 0, 100);
-  return b.key.onset + std::chrono::milliseconds(100) * precedence;
+bool BeginsBefore(const RuleBook& rules, const Burst& a, const Burst& b) {
+  return std::make_pair(a.key.onset + Lateness(rules, a.cls), a.key) <
+         std::make_pair(b.key.onset + Lateness(rules, b.cls), b.key);
 }
 
 double LagLikelihood(const PairPrior& prior, Duration low, Duration high) {

@@ -46,8 +46,4 @@ struct DirtyRegion {
 std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
                                const std::vector<DirtyRegion>& from, size_t limit);
 
-// Order among simultaneous bursts: when `b` can be taken to have begun, the later the more it is a
-// consequence by its class.
-Timestamp OrderTime(const RuleBook& rules, const Burst& b);
-
 }  // namespace kg

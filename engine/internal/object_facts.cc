@@ -212,11 +212,12 @@ class Deriver {
   }
 
   void AddSignal(std::string id, SignalPlace place, std::string container, std::string reason,
-                 std::string message, bool holds, std::optional<Timestamp> since) {
+                 std::string message, bool holds, std::optional<Timestamp> since,
+                 std::optional<Timestamp> not_before = std::nullopt) {
     const ClassId cls = rules_.Classify(place, reason, message, "");
     if (!rules_.Class(cls).IsFailure()) return;
     facts_.signals.push_back({std::move(id), place, cls, std::move(container), std::move(reason),
-                              std::move(message), holds, since, std::nullopt});
+                              std::move(message), holds, since, not_before, std::nullopt});
   }
 
   void PodStatus() {
@@ -229,55 +230,65 @@ class Deriver {
                              "status.ephemeralContainerStatuses"}) {
       for (const std::string& name : ElementKeys(fields_, list)) {
         const std::string at = absl::StrCat(list, "[", name, "]");
-        Waiting(name, at + ".state.waiting");
-        Terminated(name, at + ".state.terminated");
-        Terminated(name, at + ".lastState.terminated");
-        FirstOfSeveral(name, at);
+        const Ends ends = EndsOf(at);
+        Waiting(name, at + ".state.waiting", ends);
+        Terminated(name, at + ".state.terminated", ends);
+        Terminated(name, at + ".lastState.terminated", ends);
       }
     }
   }
 
-  // A status keeps the last end of a container only. One that ended again and again, and was not
-  // ready while it last ran, ended for the first time when its pod ceased to be ready.
-  void FirstOfSeveral(const std::string& container, const std::string& at) {
+  // What a container's status tells of the times at which it ended.
+  struct Ends {
+    std::optional<Timestamp> last;   // of the end in lastState
+    std::optional<Timestamp> since;  // no end was before this
+    bool several = false;            // there were others before the one in lastState
+  };
+
+  // A status keeps the last end of a container only. One that ended again and again may have done
+  // so since its pod started; if it was not ready when it last ran, since its pod ceased to be
+  // ready.
+  Ends EndsOf(const std::string& at) const {
+    Ends ends;
+    const std::string before = at + ".lastState.terminated";
+    ends.last = ParseTime(ValueAt(fields_, before + ".finishedAt"));
+    ends.since = ParseTime(ValueAt(fields_, "status.startTime"));
     int64_t restarts = 0;
-    const std::string last = at + ".lastState.terminated";
-    const auto started = ParseTime(ValueAt(fields_, last + ".startedAt"));
+    ends.several = absl::SimpleAtoi(ValueAt(fields_, at + ".restartCount"), &restarts) &&
+                   restarts > 1 && ends.last.has_value() && ends.since.has_value();
+    const auto started = ParseTime(ValueAt(fields_, before + ".startedAt"));
     const auto down = ParseTime(ValueAt(fields_, "status.conditions[Ready].lastTransitionTime"));
-    const auto born = ParseTime(ValueAt(fields_, "status.startTime"));
-    if (!absl::SimpleAtoi(ValueAt(fields_, at + ".restartCount"), &restarts) || restarts < 2)
-      return;
-    if (!started.has_value() || !down.has_value() || !born.has_value() ||
-        ValueAt(fields_, at + ".ready") != "false")
-      return;
     // A pod that was never ready has been so since its start, which says nothing of the container.
-    if (ValueAt(fields_, "status.conditions[Ready].status") != "False" || *down >= *started ||
-        *down <= *born + 2s)
-      return;
-    const std::string reason(ValueAt(fields_, last + ".reason"));
-    AddSignal(absl::StrCat("exit/", container, "/", reason, "/", ToMicros(*down)),
-              SignalPlace::kTerminated, container, reason,
-              absl::StrCat("exit code ", ValueAt(fields_, last + ".exitCode"), ": ",
-                           ValueAt(fields_, last + ".message")),
-              false, down);
+    if (ends.several && started.has_value() && down.has_value() &&
+        *down<*started&& * down> * ends.since + 2s && ValueAt(fields_, at + ".ready") == "false" &&
+        ValueAt(fields_, "status.conditions[Ready].status") == "False") {
+      ends.since = down;
+    }
+    return ends;
   }
 
-  void Waiting(const std::string& container, const std::string& at) {
+  void Waiting(const std::string& container, const std::string& at, const Ends& ends) {
     const std::string reason(ValueAt(fields_, at + ".reason"));
     if (reason.empty()) return;
+    // A container waits to be started again from the moment it ended; for an image or a setting it
+    // may wait only later.
+    const bool after_end = reason == "CrashLoopBackOff" && ends.last.has_value();
+    const auto since = after_end ? ends.last : std::nullopt;
+    const auto not_before = ends.last.has_value() && !ends.several ? ends.last : ends.since;
     AddSignal(absl::StrCat("wait/", container, "/", reason), SignalPlace::kWaiting, container,
-              reason, std::string(ValueAt(fields_, at + ".message")), true, std::nullopt);
+              reason, std::string(ValueAt(fields_, at + ".message")), true, since, not_before);
   }
 
-  void Terminated(const std::string& container, const std::string& at) {
+  void Terminated(const std::string& container, const std::string& at, const Ends& ends) {
     const std::string reason(ValueAt(fields_, at + ".reason"));
     const auto finished = ParseTime(ValueAt(fields_, at + ".finishedAt"));
     const std::string code(ValueAt(fields_, at + ".exitCode"));
     if (!finished.has_value() || (reason.empty() && code.empty())) return;
+    const bool one_of_many = ends.several && finished == ends.last;
     AddSignal(absl::StrCat("exit/", container, "/", reason, "/", ToMicros(*finished)),
               SignalPlace::kTerminated, container, reason,
               absl::StrCat("exit code ", code, ": ", ValueAt(fields_, at + ".message")), false,
-              finished);
+              finished, one_of_many ? ends.since : std::nullopt);
   }
 
   void Conditions() {
@@ -314,10 +325,13 @@ class Deriver {
     const size_t ready = slice ? SliceTargets(service) : EndpointsTargets(service);
     Add("ENDPOINTS_OF", service, false, 0);
     if (ready > 0) return;
+    // When the pod or Service changed that made the controller write this state, if it told.
+    const auto since = ParseTime(
+        ValueAt(fields_, "metadata.annotations[endpoints.kubernetes.io/last-change-trigger-time]"));
     const ClassId cls = rules_.ClassByName("NO_READY_ENDPOINTS");
     facts_.signals.push_back({absl::StrCat("noready/", service.name), SignalPlace::kCondition, cls,
                               "", "NoReadyEndpoints", "no endpoint of the Service is ready", true,
-                              std::nullopt, service});
+                              since, std::nullopt, service});
   }
 
   size_t SliceTargets(const ObjectRef& service) {

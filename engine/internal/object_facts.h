@@ -33,6 +33,8 @@ struct Signal {
   std::string message;
   bool holds = true;
   std::optional<Timestamp> since;  // the source's own instant
+  // It may have begun before `since`, or before it was first seen, but not before this.
+  std::optional<Timestamp> not_before;
   std::optional<ObjectRef> about;  // where the episode's subject is another object
 };
 

@@ -41,6 +41,7 @@ class Unfolder {
     Appearance();
     for (auto& [key, claim] : out_.edges) Normalize(&claim.intervals);
     for (auto& [id, episode] : out_.episodes) MergeRuns(&episode.runs);
+    TellEndsApart();
     std::sort(out_.facets.begin(), out_.facets.end(),
               [](const Facet& a, const Facet& b) { return a.when < b.when; });
     return std::move(out_);
@@ -124,13 +125,19 @@ class Unfolder {
     e.container = signal.container;
     e.reason = signal.reason;
     if (!signal.holds) {
-      e.runs.push_back({*signal.since, *signal.since, *signal.since});
+      const Timestamp at = *signal.since;
+      e.runs.push_back({std::min(signal.not_before.value_or(at), at), at, at});
       return;
     }
     const Timestamp first = lane.seen.stretches()[i].first;
     const Timestamp before = i > 0 ? lane.seen.stretches()[i - 1].last : when.from;
     DerivedRun run{before, first, when.to};
     if (signal.since.has_value()) run.earliest = run.onset = *signal.since;
+    if (signal.not_before.has_value()) {
+      // What the state itself tells is at least as good as when it was not seen yet.
+      run.earliest = signal.since.has_value() ? *signal.not_before
+                                              : std::max(run.earliest, *signal.not_before);
+    }
     run.earliest = std::min(run.earliest, run.onset);
     // Nothing holds past the object's life, though its last state may have been seen after its end.
     if (run.onset < run.end || run.onset == first) {
@@ -230,6 +237,23 @@ class Unfolder {
     e.message = absl::StrCat(slot_.name->kind, " ", slot_.name->name,
                              reason == "Created" ? " was created" : " was deleted");
     e.runs.push_back({at, at, at});
+  }
+
+  // Of the ends of one container that are known, only the first may stand for others before it.
+  void TellEndsApart() {
+    std::map<std::pair<std::string, std::string>, std::vector<DerivedRun*>> ends;
+    for (auto& [id, e] : out_.episodes) {
+      if (!absl::StartsWith(id, absl::StrCat("status/", IdOf(e.uid), "/exit/"))) continue;
+      for (DerivedRun& run : e.runs) ends[{e.uid, e.container}].push_back(&run);
+    }
+    for (auto& [container, runs] : ends) {
+      auto first = std::min_element(runs.begin(), runs.end(), [](DerivedRun* a, DerivedRun* b) {
+        return a->onset < b->onset;
+      });
+      for (DerivedRun* run : runs) {
+        if (run != *first) run->earliest = run->onset;
+      }
+    }
   }
 
   DerivedEpisode& Episode(std::string id) {
@@ -348,6 +372,11 @@ void MergeRuns(std::vector<DerivedRun>* runs) {
       out.back().end = std::max(out.back().end, r.end);
     } else {
       out.push_back(r);
+      // It can't have begun while the one before it held.
+      if (out.size() > 1) {
+        const Timestamp free = (out.rbegin() + 1)->end;
+        out.back().earliest = std::clamp(out.back().earliest, free, std::max(free, r.onset));
+      }
     }
   }
   *runs = std::move(out);

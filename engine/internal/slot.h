@@ -153,7 +153,4 @@ void Normalize(std::vector<Interval>* intervals);
 // Joins runs that are less than the episode gap apart.
 void MergeRuns(std::vector<DerivedRun>* runs);
 
-// Runs further apart than this are separate bursts.
-inline constexpr Duration kEpisodeGap = std::chrono::minutes(10);
-
 }  // namespace kg

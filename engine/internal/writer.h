@@ -172,6 +172,7 @@ class Writer : private ImplicitEdges {
 
   // writer_episodes.cc
   bool AddBurst(EpisodeRecord&& rec);  // false: it said nothing new
+  void NoteFailure(ScopeId scope, Timestamp onset);
   void SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs);
   Doc& LoadDoc(EpisodeId id, Timestamp onset);
   void Classified(EpisodeRecord* rec, SignalPlace place, absl::string_view type);
@@ -188,7 +189,11 @@ class Writer : private ImplicitEdges {
   void Settle();
   std::vector<std::pair<BurstId, ResourceId>> AffectedEffects();
   void Relink(BurstId id, ResourceId slot);
+  // The burst that its best link names; it hangs on it unless a circle was cut there.
+  std::optional<BurstId> BestCauseOf(const BurstId& id) const;
   void SetParent(BurstId child, std::optional<BurstId> parent);
+  void MendCircle(const BurstId& member);
+  void Hang(BurstId child, std::optional<BurstId> parent);
   void UpdateTrees();
   BurstId RootOf(BurstId id) const;
   void WriteTree(BurstId root);
@@ -244,10 +249,12 @@ class Writer : private ImplicitEdges {
   absl::flat_hash_map<EpisodeId, Spans> spans_;
   absl::flat_hash_map<EpisodeId, std::map<Timestamp, Timestamp>> alert_runs_;  // startsAt -> end
   absl::flat_hash_map<BurstId, BurstId> parent_;
+  absl::flat_hash_map<BurstId, BurstId> cut_;  // roots of circles, and their best causes
   absl::flat_hash_map<BurstId, std::set<BurstId>> children_;
   absl::flat_hash_map<BurstId, BurstId> root_;  // of members of trees
   absl::flat_hash_map<BurstId, ResourceId> burst_slot_;
-  Duration widest_onset_{0};  // largest latest - earliest so far
+  Duration widest_onset_{0};                      // largest latest - earliest so far
+  std::map<uint32_t, Timestamp> newest_failure_;  // onset, by scope
   // Facets, for joins: per (scope, namespace).
   struct Namespace {
     std::set<ResourceId> pods;

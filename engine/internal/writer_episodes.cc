@@ -7,14 +7,6 @@
 // Episodes: bursts under one event id, and the rows they are.
 
 namespace kg {
-namespace {
-
-Timestamp PlusGap(Timestamp t) {
-  return t > kForever - kEpisodeGap ? kForever : t + kEpisodeGap;
-}
-
-}  // namespace
-
 void Writer::Classified(EpisodeRecord* rec, SignalPlace place, absl::string_view type) {
   rec->cls = rules_.Classify(place, rec->reason, rec->message, type);
   rec->category = rules_.Class(rec->cls).category;
@@ -163,6 +155,11 @@ void Writer::MoveBurst(BurstId id, ResourceId from, ResourceId to) {
   burst_slot_[id] = to;
 }
 
+void Writer::NoteFailure(ScopeId scope, Timestamp onset) {
+  Timestamp& newest = newest_failure_.try_emplace(scope.value, onset).first->second;
+  newest = std::max(newest, onset);
+}
+
 void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   if (!doc.changed && !doc.gone) return;
   wants_commit_ = true;
@@ -219,15 +216,25 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   burst_slot_[burst_id] = now.resource;
   if (docs_[id].size() > 1) made_anew_.insert(burst_id);
   widest_onset_ = std::max<Duration>(widest_onset_, now.onset - now.earliest);
+  const bool is_failure = rules_.Class(now.cls).IsFailure();
+  if (is_failure) NoteFailure(scope, now.onset);
+  if (!news && is_failure && old->end != now.end) {
+    // Who began after it was over, by one of the two ends, may find it otherwise now.
+    const Interval when{PlusGap(std::min(old->end, now.end)), PlusGap(std::max(old->end, now.end))};
+    if (when.from < newest_failure_.at(scope.value)) MarkDirty(now.resource, when);
+  }
   if (news) {
-    if (rules_.Class(now.cls).IsFailure()) ++work_.failures;
+    if (is_failure) ++work_.failures;
     Duration reach = std::max<Duration>(rules_.MaxLag(now.cls), 10s);
     Timestamp since = now.earliest;
     if (old != nullptr) {  // what it was the cause of as it was before must look again, too
       reach = std::max(reach, rules_.MaxLag(old->cls));
       since = std::min(since, old->earliest);
     }
-    MarkDirty(now.resource, {since, now.onset > kForever - reach ? kForever : now.onset + reach});
+    Timestamp until = now.onset > kForever - reach ? kForever : now.onset + reach;
+    if (is_failure)
+      until = std::max(until, PlusGap(old == nullptr ? now.end : std::max(old->end, now.end)));
+    MarkDirty(now.resource, {since, until});
   }
 }
 

@@ -60,6 +60,7 @@ void Writer::ExpireBursts(Timestamp oldest) {
     graph_->Mutable(slot).bursts.Erase(id.second);
     auto root = root_.find(id);
     if (root != root_.end()) MoveMember(id, root->second, std::nullopt);
+    cut_.erase(id);
     auto parent = parent_.find(id);
     if (parent != parent_.end()) {
       auto siblings = children_.find(parent->second);

@@ -270,14 +270,15 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
       implicit_effects_[scope.value].insert(burst_id);
     }
   }
+  if (rules_.Class(rec->cls).IsFailure()) NoteFailure(scope, rec->onset);
+  SlotFor(rec->resource);
+  graph_->Mutable(rec->resource).bursts.Upsert(burst);
   for (const CauseLink& c : burst->causes) {
     if (!Groups(c)) continue;
     SetParent(burst_id, BurstId{scope.value, c.cause});
     break;
   }
   moved_.insert(burst_id);
-  SlotFor(rec->resource);
-  graph_->Mutable(rec->resource).bursts.Upsert(std::move(burst));
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/internal/writer.h"
+#include "engine/links.h"
 #include "schemas/records_generated.h"
 #include "storage/records.h"
 
@@ -101,7 +102,8 @@ void Writer::Settle() {
           MarkDirty(at->second, {child.second.onset, child.second.onset});
       }
     }
-    MarkDirty(slot, {old->earliest, old->key.onset + rules_.MaxLag(old->cls)});
+    MarkDirty(slot, {old->earliest,
+                     std::max(old->key.onset + rules_.MaxLag(old->cls), PlusGap(old->end))});
     SetParent(burst, std::nullopt);
     moved_.insert(burst);
   }
@@ -180,7 +182,67 @@ void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after,
   }
 }
 
+std::optional<Writer::BurstId> Writer::BestCauseOf(const BurstId& id) const {
+  auto cut = cut_.find(id);
+  if (cut != cut_.end()) return cut->second;
+  auto parent = parent_.find(id);
+  return parent == parent_.end() ? std::nullopt : std::optional<BurstId>(parent->second);
+}
+
+// Where best links run in a circle, its first burst is a root all the same. Each burst has one best
+// link at most, so a circle is found from any of its members and no two share one.
 void Writer::SetParent(BurstId child, std::optional<BurstId> parent) {
+  if (cut_.empty() && BestCauseOf(child) == parent) return;
+  if (!cut_.empty()) MendCircle(child);
+  Hang(child, parent);
+  if (!parent.has_value()) return;
+  BurstId first = child;
+  BurstPtr first_burst;
+  for (BurstId at = *parent; at != child;) {
+    auto next = parent_.find(at);
+    if (next == parent_.end()) return;
+    at = next->second;
+  }
+  for (BurstId at = child;;) {
+    auto slot = burst_slot_.find(at);
+    const BurstPtr burst =
+        slot == burst_slot_.end() ? nullptr : FindBurst(graph_->graph(), slot->second, at.second);
+    if (burst != nullptr &&
+        (first_burst == nullptr || BeginsBefore(rules_, *burst, *first_burst))) {
+      first = at;
+      first_burst = burst;
+    }
+    at = parent_.at(at);
+    if (at == child) break;
+  }
+  const BurstId best = parent_.at(first);
+  Hang(first, std::nullopt);
+  cut_[first] = best;
+}
+
+// Hangs the root of the circle that `member` is part of, if it is, on its best link again.
+void Writer::MendCircle(const BurstId& member) {
+  BurstId root = member;
+  for (auto up = parent_.find(root); up != parent_.end(); up = parent_.find(root)) {
+    root = up->second;
+  }
+  auto cut = cut_.find(root);
+  if (cut == cut_.end()) return;
+  bool inside = false;
+  for (BurstId at = cut->second; !inside;) {
+    inside = at == member;
+    if (at == root) break;
+    auto up = parent_.find(at);
+    if (up == parent_.end()) break;
+    at = up->second;
+  }
+  if (!inside) return;
+  const BurstId best = cut->second;
+  cut_.erase(cut);
+  if (root != member) Hang(root, best);
+}
+
+void Writer::Hang(BurstId child, std::optional<BurstId> parent) {
   auto it = parent_.find(child);
   if (it != parent_.end()) {
     if (parent.has_value() && it->second == *parent) return;

@@ -41,9 +41,8 @@ constexpr std::array<absl::string_view, 9> kOwnMetadata = {"name",
                                                            "deletionTimestamp",
                                                            "managedFields"};
 
-constexpr std::array<absl::string_view, 5> kDroppedAnnotations = {
+constexpr std::array<absl::string_view, 4> kDroppedAnnotations = {
     "kubectl.kubernetes.io/last-applied-configuration", "control-plane.alpha.kubernetes.io/leader",
-    "endpoints.kubernetes.io/last-change-trigger-time",
     "autoscaling.alpha.kubernetes.io/current-metrics",
     "autoscaling.alpha.kubernetes.io/conditions"};
 
