@@ -202,18 +202,15 @@ class Search {
     });
   }
 
-  // Can `cause` have begun first? What is known to the moment is ordered by time. Of two whose
-  // possible onsets overlap it is the one that more likely causes the other along such a path.
-  bool MayPrecede(const Burst& cause, PathKind kind) const {
-    const Duration late_cause = Lateness(rules_, cause.cls);
-    const Duration late_effect = Lateness(rules_, effect_.cls);
-    const bool first = BeginsBefore(rules_, cause, effect_);
-    if (first && cause.key.onset + late_cause <= effect_.earliest + late_effect) return true;
-    const bool exact = cause.earliest == cause.key.onset && effect_.earliest == effect_.key.onset;
-    if (exact || cause.earliest + late_cause > effect_.key.onset + late_effect) return false;
+  // Can `cause` have begun first? Onsets are ordered by time if they are further apart than clocks
+  // and truncation may shift them. Of others it is the one that more likely causes the other along
+  // such a path, and among equals the one whose class is less of a consequence.
+  bool MayPrecede(const Burst& cause, PathKind kind, Duration tolerance) const {
+    if (cause.key.onset + tolerance < effect_.earliest) return true;
+    if (cause.earliest > effect_.key.onset + tolerance) return false;
     const double forth = rules_.Prior(cause.cls, effect_.cls, kind).prior;
     const double back = rules_.Prior(effect_.cls, cause.cls, kind).prior;
-    return forth != back ? forth > back : first;
+    return forth != back ? forth > back : BeginsBefore(rules_, cause, effect_);
   }
 
   // It had begun before the effect and was still there, or came again within the gap of a burst.
@@ -226,7 +223,7 @@ class Search {
     if (cause.key == effect_.key && cause.resource == effect_.resource) return;
     if (cause.cls == effect_.cls && cause.resource == effect_.resource) return;
     if (cause.earliest > effect_.key.onset + tolerance) return;
-    if (cause.category != Category::kChange && !MayPrecede(cause, step.kind)) return;
+    if (cause.category != Category::kChange && !MayPrecede(cause, step.kind, tolerance)) return;
     // What the cause itself took away (a pod and its edges) was there until the very moment.
     if (cause.earliest >= step.valid.to && cause.earliest - step.valid.to >= kOtherEmitter) return;
     // A change that was several things at once counts as the most likely of them.

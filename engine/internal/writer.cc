@@ -441,6 +441,10 @@ void Writer::Handle(LogRecord&& r, ApplyResult* result) {
   rec.cls = log.cls;
   rec.category = rules_.Class(log.cls).category;
   rec.severity = rules_.Class(log.cls).severity;
+  // A program that only warns of a symptom goes on.
+  if (rec.category == Category::kSymptom && FromName(r.severity, rec.severity) < rec.severity) {
+    rec.severity = std::max(FromName(r.severity, rec.severity), Severity::kWarning);
+  }
   rec.event_id = absl::StrCat("log/", r.subject.ns, "/", r.subject.name, "/", r.container, "/",
                               rules_.Class(log.cls).name, "/",
                               absl::Hex(storage::keys::StableHash(log.shape), absl::kZeroPad16));
