@@ -122,12 +122,84 @@ struct BurstLess {
   }
 };
 
+// The bursts of one slot by key. Those of a span of time are found without looking at what was over
+// before, however much that is: the few that last for more than kLong stand in a list of their own
+// as well.
+class Bursts {
+ public:
+  static constexpr Duration kLong = std::chrono::hours(1);
+
+  bool empty() const { return all_.empty(); }
+  size_t size() const { return all_.size(); }
+  const BurstPtr* Find(EpisodeKey key) const { return all_.Find(key); }
+
+  // Puts `b` in the place of the one with its key, or among them.
+  void Put(BurstPtr b) {
+    if (IsLong(*b)) {
+      lasting_.Upsert(b);
+    } else {
+      lasting_.Erase(b->key);
+    }
+    all_.Upsert(std::move(b));
+  }
+  void Erase(EpisodeKey key) {
+    lasting_.Erase(key);
+    all_.Erase(key);
+  }
+
+  // fn(const BurstPtr&) until it returns false, here and below. All, by key.
+  template <typename Fn>
+  void ForEach(Fn&& fn) const {
+    all_.ForEach(fn);
+  }
+  // Those not before `key`.
+  template <typename Fn>
+  void ForEachFrom(EpisodeKey key, Fn&& fn) const {
+    all_.ForEachFrom(key, fn);
+  }
+  // Those that began before when.to and were there at when.from or later, by key.
+  template <typename Fn>
+  void ForEachIn(Interval when, Fn&& fn) const {
+    const Timestamp near = Near(when.from);
+    bool go_on = true;
+    lasting_.ForEach([&](const BurstPtr& b) {
+      if (b->key.onset >= near || b->key.onset >= when.to) return false;
+      return go_on = b->end < when.from || fn(b);
+    });
+    if (!go_on) return;
+    all_.ForEachFrom(EpisodeKey{near, EpisodeHash(0)}, [&](const BurstPtr& b) {
+      if (b->key.onset >= when.to) return false;
+      return b->end < when.from || bool(fn(b));
+    });
+  }
+  // Those before `until` that were there at `since` or later, the newest first.
+  template <typename Fn>
+  void ForEachBefore(EpisodeKey until, Timestamp since, Fn&& fn) const {
+    const Timestamp near = Near(since);
+    bool go_on = true;
+    all_.ForEachBefore(until, [&](const BurstPtr& b) {
+      if (b->key.onset < near) return false;
+      return go_on = b->end < since || fn(b);
+    });
+    if (!go_on) return;
+    lasting_.ForEachBefore(std::min(until, EpisodeKey{near, EpisodeHash(0)}),
+                           [&](const BurstPtr& b) { return b->end < since || bool(fn(b)); });
+  }
+
+ private:
+  static bool IsLong(const Burst& b) { return b.open() || b.end - b.key.onset > kLong; }
+  // What began before this and was there at `t` is long.
+  static Timestamp Near(Timestamp t) { return t < kBeginning + kLong ? kBeginning : t - kLong; }
+
+  PersistentVector<BurstPtr, BurstLess, 64> all_, lasting_;
+};
+
 struct Node {
   std::shared_ptr<const SlotName> name;
   std::vector<Incarnation> incarnations;  // by start
   PersistentVector<OpenEdge, OpenEdgeLess> out, in;
   PersistentVector<ClosedEdge, ClosedEdgeLess> out_closed, in_closed;
-  PersistentVector<BurstPtr, BurstLess, 64> bursts;  // failures and changes only
+  Bursts bursts;  // failures and changes only
 
   // The life that `t` falls into; nullptr: it did not exist then.
   const Incarnation* AliveAt(Timestamp t) const;

@@ -17,9 +17,8 @@ void AskOfSlot(const Inquiry& in, ResourceId slot, AskedFailures* asked) {
   const Node* node = in.graph.Find(slot);
   if (node == nullptr) return;
   const Interval window = in.question.Window();
-  node->bursts.ForEach([&](const BurstPtr& b) {
-    if (b->key.onset >= window.to) return false;
-    if (b->end >= window.from) AskOfBurst(in, b, asked);
+  node->bursts.ForEachIn(window, [&](const BurstPtr& b) {
+    AskOfBurst(in, b, asked);
     return in.meter->TakeEdges();
   });
 }
@@ -104,9 +103,8 @@ void AskOfDependants(const Inquiry& in, const std::set<ResourceId>& slots, Asked
   for (ResourceId dependant : dependants) {
     const Node* node = in.graph.Find(dependant);
     if (node == nullptr || !in.meter->TakeNodes()) continue;
-    node->bursts.ForEach([&](const BurstPtr& b) {
-      if (b->key.onset >= window.to) return false;
-      if (b->end >= window.from && in.rules.Class(b->cls).IsFailure()) {
+    node->bursts.ForEachIn(window, [&](const BurstPtr& b) {
+      if (in.rules.Class(b->cls).IsFailure()) {
         if (LeadsTo(TrailOf(in, At(*b)), slots)) AskOfBurst(in, b, asked);
       }
       return in.meter->TakeEdges();

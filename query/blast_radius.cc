@@ -64,10 +64,9 @@ BurstPtr FailureOnTheWay(const View& view, const std::vector<Reached>& walk, int
   BurstPtr best;
   const Node* node = view.graph().Find(walk[index].id);
   if (node == nullptr) return best;
-  node->bursts.ForEach([&](const BurstPtr& b) {
+  node->bursts.ForEachFrom({fault, EpisodeHash(0)}, [&](const BurstPtr& b) {
     if (b->key.onset > view.as_of()) return false;
-    const bool counts = b->key.onset >= fault && (MaskedEnd(b->end, view.as_of()) == kForever ||
-                                                  b->key.onset >= window.from);
+    const bool counts = MaskedEnd(b->end, view.as_of()) == kForever || b->key.onset >= window.from;
     if (!IsFailure(*b) || !counts) return true;
     if (!ClassMayUse(view.rules(), walk, index, b->cls)) return true;
     if (best == nullptr || TellsMore(view.rules(), b, best)) best = b;

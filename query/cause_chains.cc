@@ -89,16 +89,26 @@ void Explain(const Inquiry& in, Root* root) {
 
 const CauseLink* BestLink(const Inquiry& in, const Burst& b) {
   for (const CauseLink& c : b.causes) {
-    if (Groups(c) && FindBurst(in.graph, c.cause_resource, c.cause) != nullptr) return &c;
+    if (!Groups(c) || c.cause.onset > in.view.as_of()) continue;
+    if (FindBurst(in.graph, c.cause_resource, c.cause) != nullptr) return &c;
   }
   return nullptr;
 }
 
 std::vector<BurstPtr> ChainOf(const Inquiry& in, const BurstAt& at) {
   std::vector<BurstPtr> chain;
-  std::set<BurstAt> seen;
+  std::map<BurstAt, size_t> place;
   BurstAt next = at;
-  while (seen.insert(next).second && chain.size() < kMaxChain) {
+  while (chain.size() < kMaxChain) {
+    const auto [seen, fresh] = place.try_emplace(next, chain.size());
+    if (!fresh) {
+      // A circle of best links ends at its first burst, where its tree has its root.
+      const auto first = std::min_element(
+          chain.begin() + static_cast<ptrdiff_t>(seen->second), chain.end(),
+          [&](const BurstPtr& a, const BurstPtr& b) { return BeginsBefore(in.rules, *a, *b); });
+      chain.erase(first + 1, chain.end());
+      break;
+    }
     const BurstPtr b = FindBurst(in.graph, next.slot, next.key);
     if (b == nullptr) break;
     chain.push_back(b);

@@ -193,9 +193,7 @@ class Search {
       return ++seen < kMaxCandidatesPerSlot;
     });
     seen = 0;
-    node->bursts.ForEachBefore(until, [&](const BurstPtr& b) {
-      // Long ago begun ones count while they hold, so the search can't stop at `since` alone.
-      if (b->key.onset < since && b->end < since) return ++seen < kMaxCandidatesPerSlot;
+    node->bursts.ForEachBefore(until, since, [&](const BurstPtr& b) {
       ++looked_at_;
       Score(step, index, *b, tolerance);
       return ++seen < kMaxCandidatesPerSlot;
@@ -206,11 +204,18 @@ class Search {
   // and truncation may shift them. Of others it is the one that more likely causes the other along
   // such a path, and among equals the one whose class is less of a consequence.
   bool MayPrecede(const Burst& cause, PathKind kind, Duration tolerance) const {
+    // One clock that tells more than whole seconds orders what it dates.
+    const bool one_clock = kind == PathKind::kSelf && IsFine(cause) && IsFine(effect_);
+    if (one_clock) tolerance = Duration(0);
     if (cause.key.onset + tolerance < effect_.earliest) return true;
     if (cause.earliest > effect_.key.onset + tolerance) return false;
     const double forth = rules_.Prior(cause.cls, effect_.cls, kind).prior;
     const double back = rules_.Prior(effect_.cls, cause.cls, kind).prior;
     return forth != back ? forth > back : BeginsBefore(rules_, cause, effect_);
+  }
+
+  static bool IsFine(const Burst& b) {
+    return b.earliest == b.key.onset && ToMicros(b.key.onset) % 1'000'000 != 0;
   }
 
   // It had begun before the effect and was still there, or came again within the gap of a burst.

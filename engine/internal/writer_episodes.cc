@@ -151,7 +151,7 @@ void Writer::MoveBurst(BurstId id, ResourceId from, ResourceId to) {
   there->resource = to;
   const Duration reach = std::max<Duration>(rules_.MaxLag(there->cls), 10s);
   for (ResourceId slot : {from, to}) MarkDirty(slot, {there->earliest, there->key.onset + reach});
-  graph_->Mutable(to).bursts.Upsert(std::move(there));
+  graph_->Mutable(to).bursts.Put(std::move(there));
   burst_slot_[id] = to;
 }
 
@@ -212,7 +212,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   const bool news = old == nullptr || old->cls != burst->cls ||
                     old->more_classes != burst->more_classes || old->earliest != burst->earliest ||
                     old_end_.count(burst_id) > 0;
-  node.bursts.Upsert(std::move(burst));
+  node.bursts.Put(std::move(burst));
   burst_slot_[burst_id] = now.resource;
   if (docs_[id].size() > 1) made_anew_.insert(burst_id);
   widest_onset_ = std::max<Duration>(widest_onset_, now.onset - now.earliest);

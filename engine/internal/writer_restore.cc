@@ -272,7 +272,7 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
   }
   if (rules_.Class(rec->cls).IsFailure()) NoteFailure(scope, rec->onset);
   SlotFor(rec->resource);
-  graph_->Mutable(rec->resource).bursts.Upsert(burst);
+  graph_->Mutable(rec->resource).bursts.Put(burst);
   for (const CauseLink& c : burst->causes) {
     if (!Groups(c)) continue;
     SetParent(burst_id, BurstId{scope.value, c.cause});

@@ -60,7 +60,7 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
       Interval& all = implicit.try_emplace(n.scope.value, d.when).first->second;
       all = {std::min(all.from, d.when.from), std::max(all.to, d.when.to)};
     }
-    node->bursts.ForEachFrom(since(d.when), [&](const BurstPtr& b) {
+    node->bursts.ForEachFrom({since(d.when), EpisodeHash(0)}, [&](const BurstPtr& b) {
       if (b->key.onset > until(d.when)) return false;
       if (b->earliest <= d.when.to && rules_.Class(b->cls).IsFailure())
         out.push_back({{n.scope.value, b->key}, d.slot});
@@ -139,7 +139,7 @@ void Writer::Relink(BurstId id, ResourceId slot) {
     after->causes = std::move(causes);
     WriteCauses(ScopeId(id.first), *before, *after,
                 moved_home == old_end_.end() ? before->end : moved_home->second);
-    graph_->Mutable(slot).bursts.Upsert(after);
+    graph_->Mutable(slot).bursts.Put(after);
   }
   const BurstPtr now = FindBurst(graph_->graph(), slot, id.second);
   if (choosy_classes_.contains(now->cls)) implicit_effects_[id.first].insert(id);

@@ -226,7 +226,7 @@ class FakeView : public View {
       burst->earliest = r.earliest;
       burst->end = r.end;
       burst->causes = e.second.causes;
-      builder.Mutable(r.resource).bursts.Upsert(BurstPtr(std::move(burst)));
+      builder.Mutable(r.resource).bursts.Put(BurstPtr(std::move(burst)));
     }
     graph_ = builder.Publish();
   }
