@@ -12,6 +12,12 @@ namespace {
 
 constexpr size_t kMaxChain = 64;
 
+// That something appeared for the first time, not what was done to it.
+bool IsAppearance(const Inquiry& in, ClassId cls) {
+  return cls == in.rules.ClassByName("CHANGE_CREATED") ||
+         cls == in.rules.ClassByName("CHANGE_ROLLOUT");
+}
+
 // The burst of a chain whose message blames an object by name, where nothing that happened to that
 // object explains it better; the nearest to the root. The size of the chain: there is none.
 size_t Blamer(const Inquiry& in, const std::vector<BurstPtr>& chain) {
@@ -23,8 +29,7 @@ size_t Blamer(const Inquiry& in, const std::vector<BurstPtr>& chain) {
     const Node* blamed = in.graph.Find(b->blamed);
     const bool missing = blamed == nullptr || blamed->AliveAt(b->key.onset) == nullptr;
     // What is there and refuses (a quota) yields to the change that ran into it.
-    if (!missing && end->category == Category::kChange &&
-        end->cls != in.rules.ClassByName("CHANGE_CREATED"))
+    if (!missing && end->category == Category::kChange && !IsAppearance(in, end->cls))
       return chain.size();
     return i;
   }
@@ -45,14 +50,17 @@ FoundCause NamedBy(const Inquiry& in, const Burst& b) {
 }
 
 // The burst of a chain that a finding explains better than its link does; nearest to the root
-// first. A change at the root tells more than what it left behind.
+// first. A change at the root tells more than what it left behind, but that an object appeared
+// tells less than what is wrong with it.
 const FoundCause* Found(const Inquiry& in, const std::vector<BurstPtr>& chain, size_t* index) {
-  if (chain.back()->category == Category::kChange) return nullptr;
+  const Burst& end = *chain.back();
+  if (end.category == Category::kChange && !IsAppearance(in, end.cls)) return nullptr;
   for (size_t i = chain.size(); i-- > 0;) {
     const FoundCause* found = in.findings->BestOf(*chain[i]);
     if (found == nullptr) continue;
     const CauseLink* link = BestLink(in, *chain[i]);
-    if (link != nullptr && link->confidence >= found->link->confidence) continue;
+    const bool told = link != nullptr && !IsAppearance(in, link->cause_class);
+    if (told && link->confidence >= found->link->confidence) continue;
     *index = i;
     return found;
   }
