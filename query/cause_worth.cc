@@ -11,8 +11,14 @@
 namespace kg::query {
 namespace {
 
+// Did it end, and has nothing more come of it for a while? What went on to the end of the data may
+// go on.
+bool IsOver(const Inquiry& in, const Burst& b) {
+  return b.end + kPassing <= std::min(in.view.as_of(), in.view.data_clock());
+}
+
 // A program that complained in its log while it started, and has long since gone on: nothing came
-// of it, and nobody else felt it.
+// of it, and nobody else felt it. One that died of it, or that was taken away, did not go on.
 bool IsPassingLog(const Inquiry& in, const Root& root) {
   if (root.IsNamed() || root.burst->category != Category::kSymptom) return false;
   const ResourceId top = in.say.TopOwner(root.burst->resource, root.burst->key.onset);
@@ -21,20 +27,24 @@ bool IsPassingLog(const Inquiry& in, const Root& root) {
         absl::StartsWith(in.rules.Class(b->cls).name, "LOG_") || b->severity <= Severity::kWarning;
     const Node* node = in.graph.Find(b->resource);
     const Incarnation* life = node == nullptr ? nullptr : node->AliveAt(b->key.onset);
-    return says_little && life != nullptr && !life->sighted &&
-           b->end < life->alive.from + kPassing && b->end + kPassing <= in.view.as_of() &&
+    return says_little && b->severity < Severity::kFatal && life != nullptr && !life->sighted &&
+           b->end < life->alive.from + kPassing && IsOver(in, *b) &&
+           life->alive.Contains(b->end + kPassing) &&
            in.say.TopOwner(b->resource, b->key.onset) == top;
   };
   return passed(root.burst) && std::all_of(root.explained.begin(), root.explained.end(), passed);
 }
 
 // A container that ended once and went on, say: over within minutes and felt by its own workload
-// only. Who asks about that object hears of it; a whole scope has better to tell.
+// only, of which one pod failed. Who asks about that object hears of it; a whole scope has better
+// to tell. What all replicas went through was an outage.
 bool IsOverAndSmall(const Inquiry& in, const Root& root) {
   if (root.IsNamed() || root.burst->category == Category::kChange) return false;
   const ResourceId top = in.say.TopOwner(root.burst->resource, root.burst->key.onset);
+  std::set<ResourceId> pods;
   auto small = [&](const BurstPtr& b) {
-    return b->end <= in.view.as_of() && b->end <= root.burst->earliest + kPassing &&
+    if (in.say.Name(b->resource).kind == "Pod") pods.insert(b->resource);
+    return pods.size() <= 1 && IsOver(in, *b) && b->end <= root.burst->earliest + kPassing &&
            b->severity < Severity::kFatal && in.say.TopOwner(b->resource, b->key.onset) == top;
   };
   return small(root.burst) && std::all_of(root.explained.begin(), root.explained.end(), small);
