@@ -131,8 +131,7 @@ void AskOfObject(const Inquiry& in, ResourceId object, AskedFailures* asked) {
 }
 
 void AskOfScope(const Inquiry& in, AskedFailures* asked) {
-  for (ResourceId s : ResourcesOf(in.view, in.scope, in.question, in.meter->budget().nodes)) {
-    if (!in.meter->TakeNodes()) break;
+  for (ResourceId s : ResourcesOf(in.view, in.scope, in.question, in.meter)) {
     AskOfSlot(in, s, asked);
   }
 }

@@ -32,13 +32,15 @@ bool IsFailure(const Burst& b) {
 Timestamp FirstFault(const View& view, const BlastOrigin& origin, Interval window) {
   if (origin.since != kForever) return origin.since;
   Timestamp first = kForever;
-  ForEachBurst(view.graph(), origin.resource, view.as_of(), [&](const Burst& b) {
-    const bool fault = IsFailure(b) || b.category == Category::kChange;
-    if (fault && (b.end >= window.from || b.key.onset >= window.from)) {
-      first = std::min(first, b.earliest);
-    }
-    return true;
-  });
+  const Node* node = view.graph().Find(origin.resource);
+  if (node == nullptr) return window.from;
+  const Timestamp now = view.as_of();
+  node->bursts.ForEachIn({window.from, now == kForever ? kForever : now + Duration(1)},
+                         [&](const BurstPtr& b) {
+                           if (IsFailure(*b) || b->category == Category::kChange)
+                             first = std::min(first, b->earliest);
+                           return true;
+                         });
   return first == kForever ? window.from : first;
 }
 

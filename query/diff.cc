@@ -163,7 +163,9 @@ absl::StatusOr<DiffAnswer> Diff(const View& view, const DiffQuestion& question,
   w.answer.to = question.to;
   for (ResourceId id : view.List(question.scope, question.ns, "")) {
     if (!meter->TakeNodes()) break;
-    if (question.labels.empty() || Matches(question.labels, LabelsOf(view, question.scope, id))) {
+    if (question.labels.empty() ||
+        Matches(question.labels, LabelsOf(view, question.scope, id, meter))) {
+      if (meter->spent()) break;
       w.resources.push_back(id);
     }
   }

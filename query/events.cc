@@ -93,7 +93,8 @@ absl::StatusOr<std::optional<EpisodeOrder>> ParseOrderCursor(absl::string_view l
 
 absl::StatusOr<std::function<bool(const EpisodeRecord&)>> CompileFilter(const Describer& say,
                                                                         ScopeId scope,
-                                                                        const EventFilter& filter) {
+                                                                        const EventFilter& filter,
+                                                                        BudgetMeter* meter) {
   const auto classes = ParseClasses(say.view().rules(), filter.classes);
   if (!classes.ok()) return classes.status();
   if (const absl::Status s = CheckCategory(filter.category); !s.ok()) return s;
@@ -103,7 +104,7 @@ absl::StatusOr<std::function<bool(const EpisodeRecord&)>> CompileFilter(const De
   const std::string text = absl::AsciiStrToLower(f.text);
   auto labelled = std::make_shared<absl::flat_hash_map<ResourceId, bool>>();
   return std::function<bool(const EpisodeRecord&)>(
-      [&say, scope, f, text, labelled, classes = *classes](const EpisodeRecord& r) {
+      [&say, scope, f, text, labelled, meter, classes = *classes](const EpisodeRecord& r) {
         const SlotName& name = say.Name(r.resource);
         if (!f.all_namespaces && !f.ns.empty() && name.ns != f.ns) return false;
         if (!Same(f.kind, name.kind) || (!f.name.empty() && f.name != name.name)) return false;
@@ -119,9 +120,9 @@ absl::StatusOr<std::function<bool(const EpisodeRecord&)>> CompileFilter(const De
         if (f.labels.empty()) return true;
         const auto known = labelled->try_emplace(r.resource, false);
         if (known.second) {
-          known.first->second = Matches(f.labels, LabelsOf(say.view(), scope, r.resource));
+          known.first->second = Matches(f.labels, LabelsOf(say.view(), scope, r.resource, meter));
         }
-        return known.first->second;
+        return known.first->second && !meter->spent();
       });
 }
 
@@ -172,7 +173,7 @@ absl::StatusOr<std::vector<EpisodeRecord>> NewestEpisodes(
 absl::StatusOr<EventsAnswer> ListEvents(const View& view, const EventsQuestion& question,
                                         BudgetMeter* meter) {
   const Describer say(view);
-  const auto keep = CompileFilter(say, question.scope, question.filter);
+  const auto keep = CompileFilter(say, question.scope, question.filter, meter);
   if (!keep.ok()) return keep.status();
   const auto before = ParseOrderCursor(kList, question.page.after);
   if (!before.ok()) return before.status();

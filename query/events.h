@@ -56,10 +56,12 @@ std::string CursorAt(absl::string_view list, const EpisodeOrder& order);
 absl::StatusOr<std::optional<EpisodeOrder>> ParseOrderCursor(absl::string_view list,
                                                              const std::string& cursor);
 
-// The filter with its words looked up once; says yes or no to a record as of the view.
+// The filter with its words looked up once; says yes or no to a record as of the view. `say` and
+// `meter`, which pays for labels, must outlive it; once the budget is spent no label matches.
 absl::StatusOr<std::function<bool(const EpisodeRecord&)>> CompileFilter(const Describer& say,
                                                                         ScopeId scope,
-                                                                        const EventFilter& filter);
+                                                                        const EventFilter& filter,
+                                                                        BudgetMeter* meter);
 
 // The newest `limit` records that overlap the window, come before `before` and are kept, oldest
 // first.

@@ -271,22 +271,26 @@ absl::StatusOr<Target> ResolveObject(const View& view, ScopeId scope, absl::stri
 }
 
 std::vector<ResourceId> ResourcesOf(const View& view, ScopeId scope, const Question& question,
-                                    size_t limit) {
+                                    BudgetMeter* meter) {
   std::vector<ResourceId> found;
   const std::string ns = question.all_namespaces ? "" : question.ns;
   for (ResourceId id : view.List(scope, ns, "")) {
-    if (found.size() >= limit) break;
-    if (!question.labels.empty() && !Matches(question.labels, LabelsOf(view, scope, id))) continue;
+    if (!meter->TakeNodes()) break;
+    if (!question.labels.empty() && !Matches(question.labels, LabelsOf(view, scope, id, meter)))
+      continue;
+    if (meter->spent()) break;
     found.push_back(id);
   }
   return found;
 }
 
-std::map<std::string, std::string> LabelsOf(const View& view, ScopeId scope, ResourceId id) {
+std::map<std::string, std::string> LabelsOf(const View& view, ScopeId scope, ResourceId id,
+                                            BudgetMeter* meter) {
   static constexpr absl::string_view kPrefix = "metadata.labels";
   std::map<std::string, std::string> labels;
   const auto revisions = view.Revisions(scope, id, {view.as_of(), view.as_of() + Duration(1)});
-  if (!revisions.ok() || revisions->empty()) return labels;
+  if (meter->spent() || !revisions.ok() || revisions->empty()) return labels;
+  if (!meter->TakeBytes(CostOf(revisions->back()))) return labels;
   for (const Field& field : revisions->back().fields) {
     absl::string_view path(field.path);
     if (!absl::ConsumePrefix(&path, kPrefix) || path.size() < 2) continue;

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/mutation.h"
 #include "engine/view.h"
+#include "query/budget.h"
 #include "storage/types.h"
 
 // How a question says what it is about.
@@ -66,12 +67,15 @@ absl::StatusOr<ScopeId> ResolveScope(const View& view, const ScopeName& name);
 absl::StatusOr<Target> ResolveObject(const View& view, ScopeId scope, absl::string_view text,
                                      absl::string_view ns);
 
-// The objects a question covers: [namespace] and labels, as of the view, by name. At most `limit`.
+// The objects a question covers: [namespace] and labels, as of the view, by name. Each takes a node
+// of the budget, and labels are read as LabelsOf does.
 std::vector<ResourceId> ResourcesOf(const View& view, ScopeId scope, const Question& question,
-                                    size_t limit);
+                                    BudgetMeter* meter);
 
-// The labels of an object as of the view; empty when it had none or was never seen.
-std::map<std::string, std::string> LabelsOf(const View& view, ScopeId scope, ResourceId id);
+// The labels of an object as of the view; empty when it had none or was never seen. Takes the bytes
+// of what it reads; empty, too, once the budget is spent.
+std::map<std::string, std::string> LabelsOf(const View& view, ScopeId scope, ResourceId id,
+                                            BudgetMeter* meter);
 
 // A burst's name in answers: onset and hash as 16 hex digits each, with '-' between.
 std::string EpisodeHandle(EpisodeKey key);

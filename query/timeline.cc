@@ -112,7 +112,7 @@ std::map<ResourceId, int> Subjects(const Describer& say, const TimelineQuestion&
 absl::StatusOr<TimelineAnswer> Timeline(const View& view, const TimelineQuestion& question,
                                         BudgetMeter* meter) {
   const Describer say(view);
-  const auto keep = CompileFilter(say, question.scope, question.filter);
+  const auto keep = CompileFilter(say, question.scope, question.filter, meter);
   if (!keep.ok()) return keep.status();
   const auto before = ParseOrderCursor(kList, question.page.after);
   if (!before.ok()) return before.status();

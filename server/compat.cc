@@ -74,9 +74,9 @@ json::object Brief(const query::ResourceAnswer& r) {
   return out;
 }
 
-json::object Subject(const Context& c, ScopeId scope, ResourceId id) {
+json::object Subject(Context& c, ScopeId scope, ResourceId id) {
   json::object out = Brief(c.say.Resource(id));
-  const std::map<std::string, std::string> labels = query::LabelsOf(c.view, scope, id);
+  const std::map<std::string, std::string> labels = query::LabelsOf(c.view, scope, id, &c.meter);
   if (labels.empty()) return out;
   json::object rendered;
   for (const auto& [name, value] : labels) rendered[name] = value;
@@ -155,7 +155,7 @@ absl::StatusOr<FoundEvent> FindEvent(const Context& c, const std::string& event_
       absl::StrCat("no event has the id '", event_id, "'; it may be older than what is kept"));
 }
 
-json::array Causes(const Context& c, const FoundEvent& event, const Burst& burst,
+json::array Causes(Context& c, const FoundEvent& event, const Burst& burst,
                    const RcaRequest& asked) {
   std::vector<const CauseLink*> links;
   for (const CauseLink& link : burst.causes) {
