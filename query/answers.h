@@ -141,7 +141,7 @@ struct RootCauseAnswer {
   Timestamp as_of;
   std::string verdict;  // explained, partial, unknown, healthy
   std::vector<CauseAnswer> root_causes;
-  std::vector<CauseAnswer> candidates;  // with lost_because
+  std::vector<CauseAnswer> candidates;   // with lost_because
   std::vector<AffectedAnswer> affected;  // the first of them
   uint64_t affected_total = 0;
   std::vector<Gap> gaps;

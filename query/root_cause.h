@@ -14,8 +14,8 @@ namespace kg::query {
 // Each failure of the window is followed along its best links to where the chain ends. Chains that
 // end alike are one root cause. What a message blames by name, and is not there, is the root before
 // whatever merely referred to it. A chain that leads to no change may end in a finding: what the
-// objects show as of the view (findings.h). Chains that end in a symptom are candidates where a change, state
-// or finding explains the same objects.
+// objects show as of the view (findings.h). Chains that end in a symptom are candidates where a
+// change, state or finding explains the same objects.
 //
 // Verdict: healthy, nothing in the window is more than a passing warning; explained, every failure
 // that counts hangs on a change, a state or a finding; partial, some do; unknown, none. NotFound:
