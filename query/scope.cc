@@ -153,8 +153,12 @@ absl::StatusOr<Named> ParseKind(const View& view, ScopeId scope, absl::string_vi
     choices.emplace_back(k_lower, k_lower);
   }
   const Pieces near = Nearest(kind, choices, kMaxSuggestions);
-  return absl::NotFoundError(absl::StrCat(
-      "no kind ", text, near.empty() ? "" : absl::StrCat("; near it: ", Listed(near))));
+  if (!near.empty())
+    return absl::NotFoundError(absl::StrCat("no kind ", text, "; near it: ", Listed(near)));
+  Pieces all;
+  for (const auto& [written, compared] : choices) all.push_back(written);
+  return absl::NotFoundError(
+      absl::StrCat("no kind ", text, all.empty() ? "" : absl::StrCat("; there is ", Listed(all))));
 }
 
 absl::StatusOr<Target> ResolveIncident(const View& view, ScopeId scope, absl::string_view text) {
@@ -232,9 +236,10 @@ absl::StatusOr<ScopeId> ResolveScope(const View& view, const ScopeName& name) {
   for (const ScopeDescription& s : view.scopes()) {
     if (!name.tenant.empty() && s.tenant == name.tenant)
       known.insert("cluster " + s.cluster);
+    else if (s.tenant.empty() && s.cluster.empty())
+      known.insert("what names neither (leave --tenant and --cluster out)");
     else
-      known.insert(s.cluster.empty() ? "tenant " + s.tenant
-                                     : "tenant " + s.tenant + " cluster " + s.cluster);
+      known.insert((s.tenant.empty() ? "" : "tenant " + s.tenant + " ") + "cluster " + s.cluster);
   }
   if (known.empty()) return absl::NotFoundError("the database is empty: load something first");
   return absl::NotFoundError(
@@ -249,8 +254,10 @@ absl::StatusOr<Target> ResolveObject(const View& view, ScopeId scope, absl::stri
   const size_t split = text.find_first_of("/ ");
   if (split == absl::string_view::npos) {
     if (absl::StrContains(text, ':')) return ResolveRid(view, scope, text, ns);
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" names no object: write KIND/NAME, incident/ID or event/ID"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text, "\" names no object: write ",
+        ParseHex16(text) ? absl::StrCat("incident/", text)
+                         : absl::StrCat("KIND/NAME (pod/", text, "), incident/ID or event/ID")));
   }
   if (text.find(':') < split) return ResolveRid(view, scope, text, ns);
   const absl::string_view kind = text.substr(0, split);

@@ -24,8 +24,8 @@ struct AskOptions {
 };
 
 // Asks `question`: rca, blast-radius, neighbours, path, timeline, resource, events, incidents,
-// stats, diff, dead-letters, doctor or names. Parameters common to all: namespace, all_namespaces, tenant,
-// cluster, at, since, selector (labels), object; others are listed with each question in
+// stats, diff, dead-letters, doctor or names. Parameters common to all: namespace, all_namespaces,
+// tenant, cluster, at, since, selector (labels), object; others are listed with each question in
 // server/README.md. An unknown parameter is InvalidArgument and names the nearest; so is a value
 // that can't be read. NotFound: no such object, scope, incident or event; the message says what is
 // near. NotFound too for a question that there is not. Thread-safe.

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -8,6 +10,7 @@
 #include "query/timeline.h"
 #include "server/questions.h"
 #include "server/render.h"
+#include "server/suggest.h"
 #include "server/times.h"
 
 // Questions that list what happened.
@@ -55,6 +58,20 @@ absl::StatusOr<Narrowing> ReadNarrowing(const Asking& asking) {
   return Narrowing{*scope, *of, *severity};
 }
 
+// A kind that neither the rules nor the data know is a slip of the pen, not an empty list.
+absl::Status CheckKind(const Asking& asking, ScopeId scope) {
+  const std::string kind = absl::AsciiStrToLower(Text(asking, "kind"));
+  if (kind.empty() || asking.view.rules().KindByName(kind)) return absl::OkStatus();
+  std::set<std::string> known;
+  for (const ResourceId id : asking.view.List(scope, "", "")) {
+    if (const auto name = asking.view.Name(id); name != nullptr)
+      known.insert(absl::AsciiStrToLower(name->kind));
+  }
+  if (known.count(kind) > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("there is no kind '", kind, "'",
+                                                 DidYouMean(kind, {known.begin(), known.end()})));
+}
+
 // What the lists of episodes are filtered by alike; `one`: they are of one object, which has its
 // namespace.
 query::EventFilter ReadFilter(const Asking& asking, bool one) {
@@ -71,6 +88,7 @@ query::EventFilter ReadFilter(const Asking& asking, bool one) {
 Answered AskEvents(const Asking& asking) {
   const absl::StatusOr<Narrowing> narrowing = ReadNarrowing(asking);
   if (!narrowing.ok()) return narrowing.status();
+  if (absl::Status kind = CheckKind(asking, narrowing->scope); !kind.ok()) return kind;
   query::EventsQuestion question;
   question.scope = narrowing->scope;
   question.of = narrowing->of;

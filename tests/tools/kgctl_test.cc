@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -118,6 +119,32 @@ TEST_CASE("exit codes, and one line that says what to do") {
   fails("completion tcsh", 2, "bash, zsh or fish");
   CHECK(Run(dir, "rca --help").code == 0);
   CHECK(Run(dir, "--version").out == Run(dir, "version").out);
+}
+
+TEST_CASE("what is mistyped is told with what was meant") {
+  TempDir dir;
+  LoadCluster(dir);
+  const auto says = [&](const std::string& args, int code, const std::string& what) {
+    const Ran ran = Run(dir, args);
+    INFO(args << "\n" << ran.out << ran.err);
+    CHECK(ran.code == code);
+    CHECK(absl::StrContains(ran.err, what));
+  };
+  says("rca -n shopp", 0, "nothing is known of a namespace 'shopp'; did you mean 'shop'?");
+  says("rca poood/cart-1", 3, "no kind poood");
+  says("rca 0123456789abcdef", 2, "write incident/0123456789abcdef");
+  says("rca cart-1", 2, "pod/cart-1");
+  says("events -A --kind node --kind podd", 2, "did you mean 'pod'?");
+  says("help rcaa", 2, "did you mean 'rca'?");
+  says("stats --tenant nobody", 3, "leave --tenant and --cluster out");
+  std::filesystem::create_directory(dir / "empty");
+  says("load " + (dir / "empty"), 3, "there is nothing to load");
+  WriteFile(dir / "page.html", "<html></html>");
+  const Ran page = Run(dir, "load " + (dir / "page.html"));
+  CHECK(page.code == 1);
+  CHECK_FALSE(absl::StrContains(page.out, "note:"));
+  for (const absl::string_view line : absl::StrSplit(Run(dir, "help").out, '\n'))
+    CHECK(line.size() <= 100);
 }
 
 TEST_CASE("help begins with examples, and load names the command that collects") {

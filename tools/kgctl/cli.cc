@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 
 #include "absl/strings/str_cat.h"
@@ -164,6 +165,15 @@ int RunKgctl(const std::vector<std::string>& given, Environment* env) {
     if (args.size() == 1 && args.front() == "config") {
       env->out << SettingsHelp();
       return kExitOk;
+    }
+    if (args.size() == 1) {
+      std::vector<std::string> topics = {"config"};
+      for (const CommandPtr& command : commands) topics.push_back(command->name());
+      if (std::find(topics.begin(), topics.end(), args.front()) == topics.end()) {
+        return UsageError(env, "kgctl",
+                          absl::StrCat("there is no help on '", args.front(), "'",
+                                       server::DidYouMean(args.front(), topics)));
+      }
     }
     args.push_back("--help");
   }

@@ -25,7 +25,7 @@ class DeadLetters : public Command {
  public:
   std::string name() const override { return "dead-letters"; }
   std::string about() const override {
-    return "Records that could not be understood or applied: list, retry, export";
+    return "Records that could not be taken in: list, retry, export";
   }
   std::string examples() const override {
     return "  kgctl dead-letters                     # where each stood, and why it was refused\n"

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "ingest/fingerprint.h"
@@ -139,6 +140,11 @@ absl::StatusOr<boost::json::value> Load(LoadTarget* target, LoadRequest request,
   absl::StatusOr<ingest::InputFiles> inputs = ingest::ListInputs(request.paths);
   if (!inputs.ok()) return inputs.status();
   const std::vector<ingest::InputFile>& files = inputs->files;
+  if (files.empty()) {
+    return absl::NotFoundError(absl::StrCat(
+        "there is nothing to load in ", absl::StrJoin(request.paths, ", "), ": of a folder, files ",
+        "that end in .json .jsonl .ndjson .yaml .yml .log or .txt are read, also .gz and .zst"));
+  }
   const absl::StatusOr<std::vector<std::string>> contents = Fingerprints(files);
   if (!contents.ok()) return contents.status();
   request.options.files = absl::StrJoin(request.paths, "\n");
@@ -146,7 +152,11 @@ absl::StatusOr<boost::json::value> Load(LoadTarget* target, LoadRequest request,
   if (!done.ok()) return done.status();
   done->resize(files.size());
 
-  ProgressLine progress(env, TotalBytes(files));
+  std::vector<ingest::InputFile> unread;
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (!(*done)[i]) unread.push_back(files[i]);
+  }
+  ProgressLine progress(env, TotalBytes(unread));
   for (size_t i = 0; i < files.size(); ++i) {
     if ((*done)[i]) continue;
     const std::string content = contents->empty() ? "" : (*contents)[i];
@@ -192,6 +202,16 @@ std::string CountsText(const boost::json::value& counts) {
   return out;
 }
 
+// A file that is no data is both noted and a dead letter, for the same reason.
+bool ToldAsProblem(const boost::json::value& report, const std::string& note) {
+  const size_t reason = note.find(": ");
+  if (reason == std::string::npos) return false;
+  for (const boost::json::value& problem : List(report, "problems")) {
+    if (absl::EndsWith(Str(problem), note.substr(reason))) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void PrintReport(const boost::json::value& report, double seconds, std::ostream& out) {
@@ -226,6 +246,7 @@ void PrintReport(const boost::json::value& report, double seconds, std::ostream&
     out << "redacted: " << Printable(text) << "\n";
   }
   for (const boost::json::value& note : List(report, "notes")) {
+    if (ToldAsProblem(report, Str(note))) continue;
     out << "note: " << Printable(Str(note)) << "\n";
   }
   for (const boost::json::value& problem : List(report, "problems")) {

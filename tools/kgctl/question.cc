@@ -1,11 +1,13 @@
 #include "tools/kgctl/question.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/json_text.h"
+#include "server/suggest.h"
 #include "tools/kgctl/json_view.h"
 
 namespace kg::kgctl {
@@ -107,6 +109,7 @@ absl::StatusOr<int> QuestionCommand::Run(Environment* env) {
   if (!source.ok()) return source.status();
   const absl::StatusOr<boost::json::value> answer = (*source)->Ask(name(), *params);
   if (!answer.ok()) return answer.status();
+  if (!namespace_.empty()) NoteStrangeNamespace(source->get(), env);
   if (output_ == "json") {
     env->out << server::ToJsonText(*answer, server::JsonLayout::kPretty);
   } else if (output_ == "yaml") {
@@ -117,6 +120,21 @@ absl::StatusOr<int> QuestionCommand::Run(Environment* env) {
     Print(*answer, Page{env->out, Style(*env), (*source)->ClockName(), !at_.empty()});
   }
   return ExitCode(*answer);
+}
+
+// "Nothing is wrong" in a namespace that there is not must not pass for good news.
+void QuestionCommand::NoteStrangeNamespace(Source* source, Environment* env) const {
+  server::Params params = {{"of", "namespaces"}, {"limit", "10000"}};
+  Set(&params, "tenant", tenant_);
+  Set(&params, "cluster", cluster_);
+  const absl::StatusOr<boost::json::value> answer = source->Ask("names", params);
+  if (!answer.ok()) return;
+  std::vector<std::string> known;
+  for (const boost::json::value& name : List(*answer, "names")) known.push_back(Str(name));
+  const bool all = Int(*answer, "total") == static_cast<int64_t>(known.size());
+  if (!all || std::find(known.begin(), known.end(), namespace_) != known.end()) return;
+  env->err << "note: nothing is known of a namespace '" << Printable(namespace_) << "'"
+           << server::DidYouMean(namespace_, known) << "\n";
 }
 
 std::string QuestionCommand::Moment(const boost::json::value& answer, const std::string& path,

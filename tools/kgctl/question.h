@@ -63,6 +63,7 @@ class QuestionCommand : public Command {
  private:
   absl::StatusOr<server::Params> MakeParams();
   PageStyle Style(const Environment& env) const;
+  void NoteStrangeNamespace(Source* source, Environment* env) const;
 
   Place place_;
   std::vector<std::string> objects_;

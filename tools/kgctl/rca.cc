@@ -54,7 +54,7 @@ class Rca : public QuestionCommand {
  public:
   std::string name() const override { return "rca"; }
   std::string about() const override {
-    return "The root cause: of one object, of an incident or event, or of all that is wrong";
+    return "The root cause: of an object, an incident, or all that is wrong";
   }
   std::string examples() const override {
     return "  kgctl rca -n shop                               # all that is wrong in a namespace\n"
