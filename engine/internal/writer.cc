@@ -3,15 +3,12 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
 namespace kg {
 namespace {
-
-constexpr size_t kMaxProblems = 5;
 
 Severity FromName(absl::string_view named, Severity otherwise) {
   if (named == "FATAL" || named == "CRITICAL" || named == "PAGE") return Severity::kFatal;
@@ -56,35 +53,6 @@ bool NamesNothing(const EdgeRecord& r) {
 template <typename Record>
 bool NamesNothing(const Record&) {
   return false;
-}
-
-std::string Describe(const ObjectRef& ref) {
-  return absl::StrCat(ref.kind.empty() ? "object" : ref.kind, " ", ref.ns,
-                      ref.ns.empty() ? "" : "/", ref.name.empty() ? ref.uid : ref.name);
-}
-std::string Describe(const ObjectRecord& r) {
-  return Describe(r.ref);
-}
-std::string Describe(const EdgeRecord& r) {
-  return absl::StrCat("edge ", r.type, " from ", Describe(r.from), " to ", Describe(r.to));
-}
-std::string Describe(const EventRecord& r) {
-  return absl::StrCat("event ", r.reason, " of ", Describe(r.subject));
-}
-std::string Describe(const AlertRecord& r) {
-  return absl::StrCat("alert ", r.name);
-}
-std::string Describe(const LogRecord& r) {
-  return absl::StrCat("log line of ", Describe(r.subject));
-}
-std::string Describe(const CompletenessRecord& r) {
-  return absl::StrCat("complete listing of ", r.kinds.size(), " kinds");
-}
-
-storage::keys::Hash128 LetterHash(absl::string_view key) {
-  storage::keys::Hash128 hash{};
-  std::copy_n(key.begin(), std::min(key.size(), hash.size()), hash.begin());
-  return hash;
 }
 
 }  // namespace
@@ -163,22 +131,6 @@ void Writer::WritePositions() {
   unwritten_positions_.clear();
 }
 
-void Writer::Refuse(Mutation&& m, std::string reason, ApplyResult* result) {
-  const ScopeName scope = std::visit([](const auto& r) { return r.scope; }, m);
-  DeadLetter d;
-  d.source = "apply";
-  d.position = std::visit([](const auto& r) { return Describe(r); }, m);
-  d.reason = std::move(reason);
-  d.at = options_.now();
-  d.mutation = std::move(m);
-  d.size_bytes = records::EncodeMutation(*d.mutation).size();
-  AddDeadLetter(identity_->ScopeFor(scope), d);
-  ++result->refused;
-  ++result->dead_letters;
-  if (result->problems.size() < kMaxProblems)
-    result->problems.push_back(absl::StrCat(d.position, ": ", d.reason));
-}
-
 // A point that retention has passed leaves no trace. What still holds is never too old.
 bool Writer::TooOld(Timestamp end, ApplyResult* result) {
   const Timestamp oldest = std::max(store_->OldestLive(), clock_ - options_.retention);
@@ -189,60 +141,6 @@ bool Writer::TooOld(Timestamp end, ApplyResult* result) {
         "older than the retention; a longer one can be set when the database is made");
   }
   return true;
-}
-
-void Writer::AddDeadLetter(ScopeId scope, const DeadLetter& letter) {
-  RowOp op;
-  op.scope = scope;
-  op.key = absl::HexStringToBytes(DeadLetterId(letter));
-  if (!letters_.emplace(std::make_pair(scope.value, LetterHash(op.key)), clock_).second) return;
-  if (clock_ == kBeginning) {
-    // No data yet, so no bucket: kept where nothing expires.
-    op.table = storage::Table::kSystem;
-    op.key.insert(op.key.begin(), 'L');
-  } else {
-    op.in_table = false;
-    op.bucket_time = clock_;
-    op.kind = storage::RecordKind::kDeadLetter;
-  }
-  op.value = records::EncodeDeadLetter(letter);
-  ops_.push_back(std::move(op));
-  wants_commit_ = true;
-}
-
-void Writer::TakeOut(const MendedLetter& letter) {
-  RowOp op;
-  op.is_delete = true;
-  op.scope = letter.scope;
-  op.key = absl::HexStringToBytes(letter.id);
-  auto it = letters_.find({letter.scope.value, LetterHash(op.key)});
-  if (op.key.size() != sizeof(storage::keys::Hash128) || it == letters_.end()) return;
-  if (it->second == kBeginning) {
-    op.table = storage::Table::kSystem;
-    op.key.insert(op.key.begin(), 'L');
-  } else {
-    op.in_table = false;
-    op.bucket_time = it->second;
-    op.kind = storage::RecordKind::kDeadLetter;
-  }
-  letters_.erase(it);
-  ops_.push_back(std::move(op));
-  wants_commit_ = true;
-}
-
-absl::Status Writer::IndexDeadLetters(const storage::Snapshot& s) {
-  letters_.clear();
-  for (const ScopeInfo& scope : identity_->scopes()) {
-    for (auto c = s.Scan(scope.id, storage::Table::kSystem, "L"); c->Valid(); c->Next())
-      letters_[{scope.id.value, LetterHash(c->key().substr(1))}] = kBeginning;
-    for (const storage::BucketPtr& b : s.buckets()) {
-      auto c = s.Scan(b, scope.id, storage::RecordKind::kDeadLetter, "");
-      for (; c->Valid(); c->Next())
-        letters_[{scope.id.value, LetterHash(c->key())}] = storage::BucketStart(b);
-      if (!c->status().ok()) return c->status();
-    }
-  }
-  return absl::OkStatus();
 }
 
 void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {

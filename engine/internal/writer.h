@@ -116,11 +116,15 @@ class Writer : private ImplicitEdges {
   void Handle(LogRecord&& r, ApplyResult* result);
   void Handle(CompletenessRecord&& r, ApplyResult* result);
   bool TooOld(Timestamp end, ApplyResult* result);
+  void WritePositions();
+
+  static constexpr size_t kMaxProblems = 5;  // told of in one result
+
+  // writer_letters.cc
   void Refuse(Mutation&& m, std::string reason, ApplyResult* result);
   void AddDeadLetter(ScopeId scope, const DeadLetter& letter);
   void TakeOut(const MendedLetter& letter);
   absl::Status IndexDeadLetters(const storage::Snapshot& s);
-  void WritePositions();
 
   // writer_slots.cc
   Slot& SlotFor(ResourceId id);
