@@ -19,7 +19,7 @@ json::value RenderLetter(const DeadLetter& letter, const ScopeDescription& scope
                       {"size_bytes", letter.size_bytes},
                       {"reason", letter.reason},
                       {"excerpt", RenderOptional(letter.excerpt)},
-                      {"kept", letter.mutation.has_value()},
+                      {"record", letter.mutation ? Render(*letter.mutation) : json::value(nullptr)},
                       {"tenant", RenderOptional(scope.tenant)},
                       {"cluster", RenderOptional(scope.cluster)}};
 }

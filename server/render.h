@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "engine/mutation.h"
 #include "query/answers.h"
 
 // Answers as JSON values. The members of `rca`, `incidents`, `blast-radius` and `stats` are a
@@ -27,6 +28,9 @@ boost::json::value Render(const query::TimelineAnswer& a);
 boost::json::value Render(const query::ResourceDetail& a);
 boost::json::value Render(const query::DiffAnswer& a);
 boost::json::value Render(const query::StatsAnswer& a);
+
+// A record as it was decoded, with what it names and says; by "type".
+boost::json::value Render(const Mutation& mutation);
 
 // An RFC 3339 string, or null for kForever and kBeginning.
 boost::json::value RenderTime(Timestamp t);

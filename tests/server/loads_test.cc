@@ -1,5 +1,6 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -150,6 +151,42 @@ TEST_CASE("retry over HTTP answers what it could do") {
   CHECK(node.Send("POST", "/api/v1/dead-letters/retry?tenent=x").status == 400);
   CHECK(node.Send("POST", "/api/v1/dead-letters/retry?tenant=nobody").status == 404);
   CHECK(node.Send("GET", "/api/v1/dead-letters/retry").status == 405);
+}
+
+TEST_CASE("a kept record of any kind is shown") {
+  Node node;
+  const ObjectRef pod{"", true, "Pod", "shop", "x", ""};
+  const Timestamp late = WallClock() + std::chrono::hours(24);
+  ObjectRecord object;
+  object.ref = pod;
+  object.at = late;
+  object.fields = {{"spec.nodeName", "n1", FieldKind::kString}};
+  EdgeRecord edge;
+  edge.from = edge.to = pod;
+  edge.to.name = "y";
+  edge.at = late;
+  EventRecord event;
+  event.subject = pod;
+  event.first = event.last = late;
+  AlertRecord alert;
+  alert.at = alert.starts_at = late;
+  LogRecord log;
+  log.subject = pod;
+  log.at = late;
+  CompletenessRecord complete;
+  complete.at = late;
+  complete.kinds = {pod};
+  Batch batch;
+  batch.mutations = {object, edge, event, alert, log, complete};
+  REQUIRE(node.database->Apply(std::move(batch)).ok());
+  const HttpResponse response = node.Send("GET", "/api/v1/dead-letters");
+  const json::value answer = json::parse(response.body);
+  std::set<std::string> types;
+  for (const json::value& letter : answer.at("dead_letters").as_array()) {
+    types.insert(letter.at("record").at("type").as_string().c_str());
+    CHECK(absl::StrContains(letter.at("reason").as_string().c_str(), "lies in the future"));
+  }
+  CHECK(types == std::set<std::string>{"alert", "complete", "edge", "event", "log", "object"});
 }
 
 TEST_CASE("a name that is not this node's is turned away") {

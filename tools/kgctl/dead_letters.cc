@@ -32,7 +32,7 @@ class DeadLetters : public Command {
            "  kgctl dead-letters retry               # after mending the cause\n"
            "  kgctl dead-letters retry --future-tolerance 1d   # take records dated ahead as they "
            "are\n"
-           "  kgctl dead-letters export > dead.jsonl # one JSON object per line, values masked";
+           "  kgctl dead-letters export > dead.jsonl # one JSON object per line";
   }
   std::string notes() const override {
     return "A record that was understood but could not be applied (dated in the future, naming\n"
