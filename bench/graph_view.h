@@ -38,6 +38,7 @@ class GraphView : public View {
   std::vector<ResourceId> List(ScopeId, const std::string&, const std::string&) const override {
     return {};
   }
+  std::vector<ResourceId> Resolvers(ScopeId) const override { return {}; }
   absl::StatusOr<std::optional<EpisodeRecord>> Episode(ScopeId, EpisodeKey) const override {
     return std::optional<EpisodeRecord>();
   }
