@@ -31,6 +31,7 @@ class GraphView : public View {
   const RuleBook& rules() const override { return *rules_; }
   const IncidentIndex& incidents() const override { return incidents_; }
   bool derived_complete() const override { return true; }
+  int64_t Links(ScopeId) const override { return 0; }
   std::vector<ScopeDescription> scopes() const override { return {{ScopeId(1), "", ""}}; }
   std::optional<ScopeId> FindScope(const ScopeName&) const override { return ScopeId(1); }
   std::shared_ptr<const SlotName> Name(ResourceId id) const override { return names_[id.value]; }

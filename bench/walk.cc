@@ -55,7 +55,7 @@ Csr MakeCsr(uint32_t nodes, uint64_t edges, Degrees degrees, Random* random) {
 std::shared_ptr<const Graph> MakeGraph(const Csr& csr, EdgeTypeId type) {
   const uint32_t nodes = static_cast<uint32_t>(csr.first.size() - 1);
   std::vector<std::vector<OpenEdge>> in(nodes);
-  GraphBuilder builder(std::make_shared<Graph>());
+  GraphBuilder builder{Graph()};
   for (uint32_t n = 0; n < nodes; ++n) {
     std::vector<OpenEdge> out;
     for (uint32_t e = csr.first[n]; e < csr.first[n + 1]; ++e) {

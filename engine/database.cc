@@ -149,7 +149,7 @@ class DatabaseImpl : public Database {
     }
     s.edges_open = p.edges_open;
     s.episodes = p.episodes;
-    s.links = p.links;
+    for (const auto& [scope, links] : p.links) s.links += links;
     s.dead_letters = p.dead_letters;
     s.failures = p.work.failures;
     s.effects_linked = p.work.effects_linked;

@@ -20,6 +20,8 @@ struct DatabaseOptions {
   bool create_if_missing = true;
   Duration retention = std::chrono::hours(24 * 7);
   uint64_t max_bytes = 0;  // retention by size; 0 is off
+  // What ended longer ago is read from the store when it is asked for; answers are the same.
+  Duration memory_window = std::chrono::hours(24);
   uint64_t block_cache_bytes = 64ull << 20;
   uint64_t write_buffer_bytes = 64ull << 20;
   bool sync = true;

@@ -9,21 +9,24 @@ const Incarnation* Node::AliveAt(Timestamp t) const {
   return nullptr;
 }
 
+GraphBuilder::GraphBuilder(const Graph& base, NodeArchive* archive)
+    : pages_(std::make_shared<Graph::Pages>(*base.pages_)), graph_(base, archive) {
+  graph_.pages_ = pages_;
+}
+
 Node& GraphBuilder::Mutable(ResourceId id) {
   const size_t page = id.value / Graph::kPage;
   const size_t slot = id.value % Graph::kPage;
-  while (graph_.pages_.size() <= page) {
-    graph_.pages_.push_back(std::make_shared<Graph::Page>());
-  }
-  own_page_.resize(graph_.pages_.size());
-  own_node_.resize(graph_.pages_.size());
+  while (pages_->size() <= page) pages_->push_back(std::make_shared<Graph::Page>());
+  own_page_.resize(pages_->size());
+  own_node_.resize(pages_->size());
   if (!own_page_[page]) {
-    graph_.pages_[page] = std::make_shared<Graph::Page>(*graph_.pages_[page]);
+    (*pages_)[page] = std::make_shared<Graph::Page>(*(*pages_)[page]);
     own_page_[page] = true;
     own_node_[page].assign(Graph::kPage, false);
   }
   // The builder alone holds what it owns, so writing through the const pointers is safe.
-  auto& nodes = const_cast<Graph::Page&>(*graph_.pages_[page]);
+  auto& nodes = const_cast<Graph::Page&>(*(*pages_)[page]);
   if (!own_node_[page][slot]) {
     nodes[slot] =
         nodes[slot] == nullptr ? std::make_shared<Node>() : std::make_shared<Node>(*nodes[slot]);
@@ -37,14 +40,12 @@ void GraphBuilder::Remove(ResourceId id) {
   Mutable(id);  // makes the page ours
   const size_t page = id.value / Graph::kPage;
   const size_t slot = id.value % Graph::kPage;
-  const_cast<Graph::Page&>(*graph_.pages_[page])[slot] = nullptr;
+  const_cast<Graph::Page&>(*(*pages_)[page])[slot] = nullptr;
   own_node_[page][slot] = false;
 }
 
 std::shared_ptr<const Graph> GraphBuilder::Publish() {
-  own_page_.clear();
-  own_node_.clear();
-  return std::make_shared<Graph>(graph_);
+  return std::make_shared<Graph>(graph_, nullptr);
 }
 
 }  // namespace kg

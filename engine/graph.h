@@ -200,27 +200,47 @@ struct Node {
   PersistentVector<OpenEdge, OpenEdgeLess> out, in;
   PersistentVector<ClosedEdge, ClosedEdgeLess> out_closed, in_closed;
   Bursts bursts;  // failures and changes only
+  // Bursts and closed edges that ended before this are not all here: memory holds a window of time,
+  // the store holds the rest.
+  Timestamp complete_since = kBeginning;
 
   // The life that `t` falls into; nullptr: it did not exist then.
   const Incarnation* AliveAt(Timestamp t) const;
 };
 
-// One version. Thread-safe.
+// Where the history that memory no longer holds is read from.
+class NodeArchive {
+ public:
+  virtual ~NodeArchive() = default;
+  // The node with all its bursts and closed edges, in memory or not; stays as long as the archive.
+  virtual const Node* Whole(ResourceId id, const Node& recent) = 0;
+};
+
+// One version, cheap to copy. Thread-safe where its archive is.
 class Graph {
  public:
   Graph() = default;
+  // As `o`, with its history from `archive`, which must outlive this.
+  Graph(const Graph& o, NodeArchive* archive) : pages_(o.pages_), archive_(archive) {}
 
-  // nullptr for ids that this version does not know.
+  // What a slot is now: its name, lives, open edges and recent history. nullptr for ids that this
+  // version does not know.
   const Node* Find(ResourceId id) const {
     const size_t page = id.value / kPage;
-    return page < pages_.size() ? (*pages_[page])[id.value % kPage].get() : nullptr;
+    return page < pages_->size() ? (*(*pages_)[page])[id.value % kPage].get() : nullptr;
   }
-  uint32_t end_id() const { return static_cast<uint32_t>(pages_.size() * kPage); }
+  // The same with all bursts and closed edges that were there at `since` or later.
+  const Node* Find(ResourceId id, Timestamp since) const {
+    const Node* node = Find(id);
+    const bool complete = node == nullptr || node->complete_since <= since || archive_ == nullptr;
+    return complete ? node : archive_->Whole(id, *node);
+  }
+  uint32_t end_id() const { return static_cast<uint32_t>(pages_->size() * kPage); }
 
   // fn(other, type, flags, interval) for each edge of `id` valid at `at`, until it returns false.
   template <typename Fn>
   void ForEachEdge(ResourceId id, storage::keys::Direction direction, Timestamp at, Fn&& fn) const {
-    const Node* node = Find(id);
+    const Node* node = Find(id, at);
     if (node == nullptr) return;
     const bool out = direction == storage::keys::Direction::kOut;
     bool go_on = true;
@@ -240,13 +260,16 @@ class Graph {
   friend class GraphBuilder;
   static constexpr size_t kPage = 256;
   using Page = std::array<std::shared_ptr<const Node>, kPage>;
-  std::vector<std::shared_ptr<const Page>> pages_;
+  using Pages = std::vector<std::shared_ptr<const Page>>;
+  std::shared_ptr<const Pages> pages_ = std::make_shared<Pages>();
+  NodeArchive* archive_ = nullptr;
 };
 
-// Makes the next version. One thread.
+// Makes the next version. One thread. Changes of a node must not touch what its memory lacks.
 class GraphBuilder {
  public:
-  explicit GraphBuilder(std::shared_ptr<const Graph> base) : graph_(*base) {}
+  // `archive`: for graph(); may be nullptr, else it must outlive this.
+  explicit GraphBuilder(const Graph& base, NodeArchive* archive = nullptr);
 
   // A node to change, made where there is none. Valid until Publish.
   Node& Mutable(ResourceId id);
@@ -254,10 +277,12 @@ class GraphBuilder {
   const Node* Find(ResourceId id) const { return graph_.Find(id); }
   // What has been changed so far, to read from; later changes show in it.
   const Graph& graph() const { return graph_; }
+  // This version, without archive. Nothing may be changed any more.
   std::shared_ptr<const Graph> Publish();
 
  private:
-  Graph graph_;
+  std::shared_ptr<Graph::Pages> pages_;
+  Graph graph_;  // of pages_
   std::vector<bool> own_page_;
   std::vector<std::vector<bool>> own_node_;
 };

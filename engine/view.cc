@@ -17,11 +17,19 @@ uint64_t IncidentTree::id() const {
 }
 
 BurstPtr FindBurst(const Graph& graph, ResourceId resource, EpisodeKey key) {
-  BurstPtr found;
   const Node* node = graph.Find(resource);
-  if (node == nullptr) return found;
-  if (const BurstPtr* b = node->bursts.Find(key)) found = *b;
-  return found;
+  if (node == nullptr) return nullptr;
+  const BurstPtr* b = node->bursts.Find(key);
+  if (b == nullptr) {
+    node = graph.Find(resource, key.onset);
+    b = node->bursts.Find(key);
+  }
+  return b == nullptr ? nullptr : *b;
+}
+
+int64_t ViewImpl::Links(ScopeId scope) const {
+  auto links = p_.links.find(scope.value);
+  return links == p_.links.end() ? 0 : links->second;
 }
 
 std::vector<ScopeDescription> ViewImpl::scopes() const {

@@ -66,6 +66,10 @@ class View {
   virtual Timestamp data_clock() const = 0;
   virtual Timestamp oldest() const = 0;  // start of retention
   virtual const Graph& graph() const = 0;
+  // OK unless history that memory does not hold could not be read: answers may lack it then.
+  virtual absl::Status status() const { return absl::OkStatus(); }
+  // POTENTIAL_CAUSE edges stored in a scope.
+  virtual int64_t Links(ScopeId scope) const = 0;
   virtual const RuleBook& rules() const = 0;
   virtual const IncidentIndex& incidents() const = 0;
   // The commit up to which links and incidents are derived, and whether later facts wait.

@@ -14,9 +14,9 @@ constexpr size_t kMaxSlots = 5000;  // that one object stands for
 constexpr int kMaxDepth = 4;        // of what it owns
 
 void AskOfSlot(const Inquiry& in, ResourceId slot, AskedFailures* asked) {
-  const Node* node = in.graph.Find(slot);
-  if (node == nullptr) return;
   const Interval window = in.question.Window();
+  const Node* node = in.graph.Find(slot, window.from);
+  if (node == nullptr) return;
   node->bursts.ForEachIn(window, [&](const BurstPtr& b) {
     AskOfBurst(in, b, asked);
     return in.meter->TakeEdges();
@@ -27,7 +27,7 @@ void AskOfSlot(const Inquiry& in, ResourceId slot, AskedFailures* asked) {
 template <typename Fn>
 void ForEdges(const Inquiry& in, ResourceId slot, Direction direction, Fn&& fn) {
   const Interval window = in.question.Window();
-  const Node* node = in.graph.Find(slot);
+  const Node* node = in.graph.Find(slot, window.from);
   if (node == nullptr) return;
   const bool out = direction == Direction::kOut;
   (out ? node->out : node->in).ForEach([&](const OpenEdge& e) {
@@ -35,7 +35,8 @@ void ForEdges(const Inquiry& in, ResourceId slot, Direction direction, Fn&& fn) 
     return in.meter->TakeEdges();
   });
   (out ? node->out_closed : node->in_closed).ForEach([&](const ClosedEdge& e) {
-    if (e.from < window.to && e.to > window.from) fn(ResourceId(e.other), EdgeTypeId(e.type));
+    if (e.from >= window.to || e.to <= window.from) return true;
+    fn(ResourceId(e.other), EdgeTypeId(e.type));
     return in.meter->TakeEdges();
   });
 }
@@ -101,7 +102,7 @@ void AskOfDependants(const Inquiry& in, const std::set<ResourceId>& slots, Asked
     }
   }
   for (ResourceId dependant : dependants) {
-    const Node* node = in.graph.Find(dependant);
+    const Node* node = in.graph.Find(dependant, window.from);
     if (node == nullptr || !in.meter->TakeNodes()) continue;
     node->bursts.ForEachIn(window, [&](const BurstPtr& b) {
       if (in.rules.Class(b->cls).IsFailure()) {

@@ -32,15 +32,11 @@ bool IsFailure(const Burst& b) {
 Timestamp FirstFault(const View& view, const BlastOrigin& origin, Interval window) {
   if (origin.since != kForever) return origin.since;
   Timestamp first = kForever;
-  const Node* node = view.graph().Find(origin.resource);
-  if (node == nullptr) return window.from;
-  const Timestamp now = view.as_of();
-  node->bursts.ForEachIn({window.from, now == kForever ? kForever : now + Duration(1)},
-                         [&](const BurstPtr& b) {
-                           if (IsFailure(*b) || b->category == Category::kChange)
-                             first = std::min(first, b->earliest);
-                           return true;
-                         });
+  const Interval seen{window.from, JustAfter(view.as_of())};
+  ForEachBurst(view.graph(), origin.resource, seen, [&](const Burst& b) {
+    if (IsFailure(b) || b.category == Category::kChange) first = std::min(first, b.earliest);
+    return true;
+  });
   return first == kForever ? window.from : first;
 }
 
@@ -64,7 +60,7 @@ bool TellsMore(const RuleBook& rules, const BurstPtr& a, const BurstPtr& b) {
 BurstPtr FailureOnTheWay(const View& view, const std::vector<Reached>& walk, int index,
                          Timestamp fault, Interval window) {
   BurstPtr best;
-  const Node* node = view.graph().Find(walk[index].id);
+  const Node* node = view.graph().Find(walk[index].id, fault);
   if (node == nullptr) return best;
   node->bursts.ForEachFrom({fault, EpisodeHash(0)}, [&](const BurstPtr& b) {
     if (b->key.onset > view.as_of()) return false;

@@ -35,6 +35,10 @@ inline Interval Masked(Interval valid, Timestamp as_of) {
   return {valid.from, MaskedEnd(valid.to, as_of)};
 }
 
+inline Timestamp JustAfter(Timestamp t) {
+  return t == kForever ? t : t + Duration(1);
+}
+
 // An edge as it is stored.
 struct Arrow {
   ResourceId from;
@@ -44,13 +48,13 @@ struct Arrow {
   Interval valid;
 };
 
-// Calls fn(const Burst&) for the bursts of a resource that began by `as_of`, by onset, until it
-// returns false. Ends are as stored: see MaskedEnd.
+// Calls fn(const Burst&) for the bursts of a resource that began before when.to and were there at
+// when.from or later, by onset, until it returns false. Ends are as stored: see MaskedEnd.
 template <typename Fn>
-void ForEachBurst(const Graph& graph, ResourceId id, Timestamp as_of, Fn&& fn) {
-  const Node* node = graph.Find(id);
+void ForEachBurst(const Graph& graph, ResourceId id, Interval when, Fn&& fn) {
+  const Node* node = graph.Find(id, when.from);
   if (node == nullptr) return;
-  node->bursts.ForEach([&](const BurstPtr& b) { return b->key.onset <= as_of && bool(fn(*b)); });
+  node->bursts.ForEachIn(when, [&](const BurstPtr& b) { return bool(fn(*b)); });
 }
 
 // Speaks for one view; keep it no longer than that. Thread-safe.

@@ -134,7 +134,7 @@ absl::StatusOr<std::vector<EpisodeRecord>> NewestEpisodes(
   using Row = std::pair<EpisodeOrder, EpisodeRecord>;
   std::vector<Row> rows;
   *more = false;
-  window.to = std::min(window.to, view.as_of() == kForever ? kForever : view.as_of() + Duration(1));
+  window.to = std::min(window.to, JustAfter(view.as_of()));
   // What began before the window and lasts into it comes last, so the first instant always remains.
   if (before) window.to = std::min(window.to, std::max(before->onset, window.from) + Duration(1));
   Timestamp to = window.to;

@@ -68,13 +68,13 @@ const FoundCause* FindingCauses::BestOf(const Burst& effect) {
 // fn(other, type, out, flags) for what a fault might have come over to `from`.
 template <typename Fn>
 void FindingCauses::ForEachNext(const Burst& effect, const Step& from, Fn&& fn) {
-  const Node* node = view_.graph().Find(from.slot);
-  if (node == nullptr || node->name == nullptr) return;
   const Timestamp since = effect.key.onset - kEdgeMemory;
+  const Node* node = view_.graph().Find(from.slot, since);
+  if (node == nullptr || node->name == nullptr) return;
   for (const bool out : {true, false}) {
     auto take = [&](uint32_t other, uint16_t type, uint16_t flags, Interval valid) {
-      if (valid.from <= view_.as_of() && valid.to > since)
-        fn(ResourceId(other), EdgeTypeId(type), out, flags);
+      if (valid.from > view_.as_of() || valid.to <= since) return true;
+      fn(ResourceId(other), EdgeTypeId(type), out, flags);
       return meter_->TakeEdges();
     };
     (out ? node->out : node->in).ForEach([&](const OpenEdge& e) {

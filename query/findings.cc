@@ -87,7 +87,7 @@ std::optional<Finding> Findings::OfService(ResourceId id) {
   f.earliest = since.from;
   f.latest = since.to;
   // It ended with the last pod that it did select.
-  view_.graph().Find(id)->out_closed.ForEach([&](const ClosedEdge& e) {
+  view_.graph().Find(id, view_.oldest())->out_closed.ForEach([&](const ClosedEdge& e) {
     if (EdgeTypeId(e.type) != view_.rules().EdgeTypeByName("SELECTS")) return true;
     if (e.to > view_.as_of()) return true;
     f.earliest = std::max(f.earliest, e.to);
@@ -194,8 +194,7 @@ Interval Findings::Since(ResourceId id, const std::string& prefix) {
   const Incarnation* life = view_.graph().Find(id)->AliveAt(view_.as_of());
   Interval since{kBeginning, view_.as_of()};
   if (life != nullptr && !life->sighted) since.from = life->alive.from;
-  const auto revisions = view_.Revisions(
-      scope_, id, {since.from, view_.as_of() == kForever ? kForever : view_.as_of() + Duration(1)});
+  const auto revisions = view_.Revisions(scope_, id, {since.from, JustAfter(view_.as_of())});
   if (!revisions.ok()) return since;
   const Fields& now = FieldsOf(id);
   for (auto r = revisions->rbegin(); r != revisions->rend(); ++r) {

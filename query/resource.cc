@@ -85,7 +85,8 @@ absl::Status AddOpenEpisodes(const Describer& say, const ResourceQuestion& q, Bu
 void AddIncidents(const Describer& say, const ResourceQuestion& q, BudgetMeter* meter,
                   ResourceDetail* detail) {
   std::vector<IncidentPtr> trees;
-  ForEachBurst(say.view().graph(), q.of, say.view().as_of(), [&](const Burst& b) {
+  const Interval seen{say.view().oldest(), JustAfter(say.view().as_of())};
+  ForEachBurst(say.view().graph(), q.of, seen, [&](const Burst& b) {
     IncidentPtr tree = TreeOf(say.view(), q.scope, q.of, b.key);
     if (tree != nullptr) trees.push_back(std::move(tree));
     return meter->TakeNodes();

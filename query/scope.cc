@@ -295,7 +295,7 @@ std::map<std::string, std::string> LabelsOf(const View& view, ScopeId scope, Res
                                             BudgetMeter* meter) {
   static constexpr absl::string_view kPrefix = "metadata.labels";
   std::map<std::string, std::string> labels;
-  const auto revisions = view.Revisions(scope, id, {view.as_of(), view.as_of() + Duration(1)});
+  const auto revisions = view.Revisions(scope, id, {view.as_of(), JustAfter(view.as_of())});
   if (meter->spent() || !revisions.ok() || revisions->empty()) return labels;
   if (!meter->TakeBytes(CostOf(revisions->back()))) return labels;
   for (const Field& field : revisions->back().fields) {

@@ -28,7 +28,8 @@ void CopyStore(const DatabaseStats& stats, StatsAnswer* answer) {
 // Objects, edges and links of one scope.
 void CountGraph(const View& view, ScopeId scope, StatsAnswer* answer) {
   answer->resources = answer->resources_deleted = answer->stubs = 0;
-  answer->edges_open = answer->links = 0;
+  answer->edges_open = 0;
+  answer->links = view.Links(scope);
   for (uint32_t i = 0; i < view.graph().end_id(); ++i) {
     const Node* node = view.graph().Find(ResourceId(i));
     if (node == nullptr || node->name == nullptr || node->name->scope != scope) continue;
@@ -39,17 +40,12 @@ void CountGraph(const View& view, ScopeId scope, StatsAnswer* answer) {
     else
       ++answer->resources_deleted;
     answer->edges_open += static_cast<int64_t>(node->out.size());
-    node->bursts.ForEach([&](const BurstPtr& b) {
-      answer->links += static_cast<int64_t>(b->causes.size());
-      return true;
-    });
   }
 }
 
 absl::Status CountEpisodes(const View& view, ScopeId scope, BudgetMeter* meter, int64_t* episodes,
                            StatsAnswer* answer) {
-  const Interval all{view.oldest(),
-                     view.as_of() == kForever ? kForever : view.as_of() + Duration(1)};
+  const Interval all{view.oldest(), JustAfter(view.as_of())};
   return view.ForEachEpisode(scope, all, [&](const EpisodeRecord& record) {
     if (!meter->TakeBytes(CostOf(record))) return false;
     const EpisodeRecord r = AsOf(record, view.as_of());

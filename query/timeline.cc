@@ -79,7 +79,7 @@ Row LifeRow(const Describer& say, ResourceId id, const Incarnation& life, bool a
 
 void AddLives(const Describer& say, const std::map<ResourceId, int>& distances, Interval window,
               const std::optional<EpisodeOrder>& before, std::vector<Row>* rows) {
-  window.to = std::min(window.to, say.view().as_of() + Duration(1));
+  window.to = std::min(window.to, JustAfter(say.view().as_of()));
   for (const auto& d : distances) {
     const Node* node = say.view().graph().Find(d.first);
     if (node == nullptr) continue;

@@ -64,6 +64,8 @@ std::string Writer::CanonicalDump() const {
                                  edge.type.value, " ", slot_name(edge.to), " ",
                                  absl::StrJoin(intervals, " ")));
   }
+  SnapshotArchive archive(published_.snapshot, rules_, published_.oldest);
+  const Graph graph(*published_.graph, &archive);
   auto episode = [&](ScopeId scope, absl::string_view value) {
     auto e = records::DecodeEpisode(scope, value);
     if (!e.ok()) {
@@ -79,7 +81,7 @@ std::string Writer::CanonicalDump() const {
     lines.push_back(absl::StrCat("episode ", at, " ", Time(e->earliest), " ", Time(e->end), " ",
                                  rules_.Class(e->cls).name, " n=", e->Occurrences(), " ", e->reason,
                                  " ", e->message, " ", absl::StrJoin(points, ",")));
-    const BurstPtr burst = FindBurst(*published_.graph, e->resource, e->key());
+    const BurstPtr burst = FindBurst(graph, e->resource, e->key());
     if (burst == nullptr) return;
     for (const CauseLink& c : burst->causes) {
       lines.push_back(absl::StrCat("link ", at, " <- ", slot_name(c.cause_resource), " ",

@@ -101,14 +101,16 @@ class Search {
   template <typename Push>
   void Expand(int index, Push&& push) {
     const Step from = steps_[index];
-    const Node* node = graph_.Find(from.slot);
-    if (node == nullptr) return;
     const Timestamp until = effect_.key.onset + kOtherEmitter;
     const Timestamp since = effect_.key.onset - std::min<Duration>(kEdgeMemory, look_back_);
+    const Node* node = graph_.Find(from.slot, since);
+    if (node == nullptr) return;
     auto visit = [&](Direction direction) {
       auto edge = [&](uint32_t other, uint16_t type, Interval valid) {
-        if (valid.from <= until && valid.to > since)
-          Take(index, ResourceId(other), EdgeTypeId(type), direction, valid, push);
+        if (valid.from > until || valid.to <= since) return steps_.size() < kMaxVisited;
+        // When it ended later is nothing to this effect.
+        valid.to = std::min(valid.to, until);
+        Take(index, ResourceId(other), EdgeTypeId(type), direction, valid, push);
         return steps_.size() < kMaxVisited;
       };
       const bool out = direction == Direction::kOut;
@@ -180,11 +182,11 @@ class Search {
   void Candidates(size_t index) {
     const Step& step = steps_[index];
     if (best_[step.slot] != static_cast<int>(index)) return;  // a better path was found later
-    const Node* node = graph_.Find(step.slot);
+    const Timestamp since = effect_.earliest - look_back_;
+    const Node* node = graph_.Find(step.slot, since);
     if (node == nullptr) return;
     const Duration tolerance = index == 0 ? kSameEmitter : kOtherEmitter;
     const EpisodeKey until{effect_.key.onset + std::max<Duration>(tolerance, 1h), EpisodeHash(0)};
-    const Timestamp since = effect_.earliest - look_back_;
     size_t seen = 0;
     // Those that were only seen later, but may have begun before.
     node->bursts.ForEachFrom(until, [&](const BurstPtr& b) {
@@ -388,9 +390,11 @@ std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
     turn.swap(next);
     next.clear();
     for (size_t index : turn) {
-      const Node* node = graph.Find(out[index].slot);
-      if (node == nullptr) continue;
       const Interval when = out[index].when;
+      const Duration memory = kEdgeMemory + kOtherEmitter;
+      const Node* node = graph.Find(
+          out[index].slot, when.from < kBeginning + memory ? kBeginning : when.from - memory);
+      if (node == nullptr) continue;
       auto take = [&](uint32_t other, uint16_t type, Travels way) {
         const Travels travels = rules.EdgeType(EdgeTypeId(type)).travels;
         if (travels == Travels::kBoth || travels == way) reach(ResourceId(other), when, hop);

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "engine/internal/archive.h"
 #include "engine/internal/identity.h"
 #include "engine/internal/writer.h"
 #include "engine/view.h"
@@ -15,12 +16,16 @@ class ViewImpl : public View {
       : p_(std::move(published)),
         as_of_(as_of),
         rules_(std::move(rules)),
-        identity_(std::move(identity)) {}
+        identity_(std::move(identity)),
+        archive_(p_.snapshot, *rules_, p_.oldest),
+        graph_(*p_.graph, &archive_) {}
 
   Timestamp as_of() const override { return as_of_; }
   Timestamp data_clock() const override { return p_.clock; }
   Timestamp oldest() const override { return p_.oldest; }
-  const Graph& graph() const override { return *p_.graph; }
+  const Graph& graph() const override { return graph_; }
+  absl::Status status() const override { return archive_.status(); }
+  int64_t Links(ScopeId scope) const override;
   const RuleBook& rules() const override { return *rules_; }
   const IncidentIndex& incidents() const override { return p_.incidents; }
   bool derived_complete() const override { return true; }
@@ -53,6 +58,8 @@ class ViewImpl : public View {
   const Timestamp as_of_;
   const std::shared_ptr<const RuleBook> rules_;
   const std::shared_ptr<const Identity> identity_;
+  mutable SnapshotArchive archive_;
+  const Graph graph_;
 };
 
 }  // namespace kg

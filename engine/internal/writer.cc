@@ -67,7 +67,8 @@ Writer::Writer(storage::Store* store, const RuleBook* rules, Identity* identity,
 }
 
 void Writer::Begin() {
-  graph_ = std::make_unique<GraphBuilder>(published_.graph);
+  NodeArchive* const archive = this;
+  graph_ = std::make_unique<GraphBuilder>(*published_.graph, archive);
   touched_slots_.clear();
   touched_edges_.clear();
   docs_.clear();
@@ -384,6 +385,10 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   WriteEpisodes();
   Settle();
   ForgetRedirected();
+  if (!history_.ok()) {
+    failed_ = true;
+    return history_;
+  }
   if (wants_commit_ || flush_confirmations ||
       clock_ - confirmations_written_ >= StretchList::kExact) {
     WriteEdgeConfirmations();
@@ -403,6 +408,7 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
       return committed.status();
     }
     sequence = *committed;
+    LeaveMemory();
   }
   Published next;
   next.graph = graph_->Publish();

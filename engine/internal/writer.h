@@ -12,6 +12,7 @@
 #include "absl/container/inlined_vector.h"
 #include "engine/database.h"
 #include "engine/episode.h"
+#include "engine/internal/archive.h"
 #include "engine/internal/identity.h"
 #include "engine/internal/link.h"
 #include "engine/internal/slot.h"
@@ -39,7 +40,8 @@ struct Published {
   Timestamp clock = kBeginning;
   Timestamp oldest = kBeginning;
   std::shared_ptr<const storage::Snapshot> snapshot;
-  int64_t episodes = 0, links = 0, dead_letters = 0, edges_open = 0;
+  int64_t episodes = 0, dead_letters = 0, edges_open = 0;
+  std::map<uint32_t, int64_t> links;  // by scope
   WorkDone work;
 };
 
@@ -49,7 +51,7 @@ struct Published {
 // derives (links, incidents), writes one batch and yields the next version to publish. After a
 // failed commit the working state is ahead of the store and the writer refuses to go on.
 // Concurrency: one thread at a time.
-class Writer : private ImplicitEdges {
+class Writer : private ImplicitEdges, private NodeArchive {
  public:
   Writer(storage::Store* store, const RuleBook* rules, Identity* identity, DatabaseOptions options);
 
@@ -206,8 +208,16 @@ class Writer : private ImplicitEdges {
   void MoveMember(BurstId member, std::optional<BurstId> from, std::optional<BurstId> to);
   void WriteCauses(ScopeId scope, const Burst& before, const Burst& after, Timestamp old_end);
 
+  // writer_memory.cc
+  const Node* Whole(ResourceId id, const Node& recent) override;
+  void LeaveMemory();
+  void CountLinks(const BurstId& id, size_t links);
+  Timestamp EndOf(const BurstId& id) const;
+  void LeaveMemory(Timestamp horizon, ResourceId id);
+
   // writer_expiry.cc
   void ExpireBursts(Timestamp oldest);
+  void ExpireBurst(const BurstId& id);
   void ExpireEdges(Timestamp oldest);
   void ExpireListings(Timestamp oldest);
   void ExpireRevisions(Timestamp oldest);
@@ -257,8 +267,10 @@ class Writer : private ImplicitEdges {
   absl::flat_hash_map<BurstId, std::set<BurstId>> children_;
   absl::flat_hash_map<BurstId, BurstId> root_;  // of members of trees
   absl::flat_hash_map<BurstId, ResourceId> burst_slot_;
-  Duration widest_onset_{0};                      // largest latest - earliest so far
-  std::map<uint32_t, Timestamp> newest_failure_;  // onset, by scope
+  absl::flat_hash_map<BurstId, uint8_t> link_count_;  // of those that have any
+  std::map<uint32_t, int64_t> links_;                 // by scope
+  Duration widest_onset_{0};                          // largest latest - earliest so far
+  std::map<uint32_t, Timestamp> newest_failure_;      // onset, by scope
   // Facets, for joins: per (scope, namespace).
   struct Namespace {
     std::set<ResourceId> pods;
@@ -282,13 +294,14 @@ class Writer : private ImplicitEdges {
   absl::flat_hash_map<std::pair<uint32_t, storage::keys::Hash128>, Timestamp> letters_;
   Timestamp clock_ = kBeginning;
   Timestamp confirmations_written_ = kBeginning;
+  Timestamp left_memory_ = kBeginning;  // data time of the last pass
   Timestamp expired_until_ = kBeginning;
   absl::flat_hash_set<storage::keys::EdgeKey>
       unconfirmed_edges_;  // likewise, of the topology topic
   // Of slots known by a uid alone: what the topology topic said of them (type 0: of the pair).
   absl::flat_hash_map<ResourceId, std::set<storage::keys::EdgeKey>> nameless_edges_;
   std::set<ResourceId> unconfirmed_;  // slots whose last sighting is not on disk
-  int64_t episodes_ = 0, links_ = 0, edges_open_ = 0;
+  int64_t episodes_ = 0, edges_open_ = 0;
   WorkDone work_;
 
   // The batch under way.
@@ -313,6 +326,7 @@ class Writer : private ImplicitEdges {
   std::vector<RowOp> ops_;
   bool wants_commit_ = false;  // something besides confirmations
   bool failed_ = false;
+  absl::Status history_;  // of reading what memory no longer holds
   Published published_;
 };
 

@@ -34,6 +34,17 @@ EdgeTypeId TypeFor(const RuleBook& rules, absl::string_view type) {
   return EdgeTypeId(static_cast<uint16_t>(1024 + storage::keys::StableHash(name) % 60'000));
 }
 
+// The first time at which only one of the two was there; kForever: none.
+Timestamp FirstDifference(const std::vector<Interval>& a, const std::vector<Interval>& b) {
+  for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
+    if (i >= a.size()) return b[i].from;
+    if (i >= b.size()) return a[i].from;
+    if (a[i].from != b[i].from) return std::min(a[i].from, b[i].from);
+    if (a[i].to != b[i].to) return std::min(a[i].to, b[i].to);
+  }
+  return kForever;
+}
+
 }  // namespace
 
 std::vector<Interval> Writer::Union(const records::Claims& claims) {
@@ -164,15 +175,23 @@ void Writer::WriteEdges() {
       return !v.empty() && v.back().to == kForever;
     };
 
+    const Timestamp changed = FirstDifference(before, now);
     Node& from = graph_->Mutable(edge.from);
     Node& to = graph_->Mutable(edge.to);
     const auto ends = {std::make_pair(&from, true), std::make_pair(&to, false)};
+    for (const auto& [node, out] : ends) {
+      if (changed < node->complete_since) Whole(out ? edge.from : edge.to, *node);
+    }
+    // What has left memory is as it was, or it was fetched.
+    const auto is_here = [](const Node& node, const Interval& i) {
+      return i.to >= node.complete_since;
+    };
     for (const Interval& i : before) {
       for (const auto& [node, out] : ends) {
         const uint32_t other = out ? edge.to.value : edge.from.value;
         if (i.to == kForever) {
           (out ? node->out : node->in).Erase(OpenEdge{i.from, other, edge.type.value, 0});
-        } else {
+        } else if (is_here(*node, i)) {
           (out ? node->out_closed : node->in_closed)
               .Erase(ClosedEdge{i.from, i.to, other, edge.type.value, 0});
         }
@@ -194,7 +213,7 @@ void Writer::WriteEdges() {
         const uint32_t other = out ? edge.to.value : edge.from.value;
         if (i.to == kForever) {
           (out ? node->out : node->in).Upsert(OpenEdge{i.from, other, edge.type.value, flags});
-        } else {
+        } else if (is_here(*node, i)) {
           (out ? node->out_closed : node->in_closed)
               .Upsert(ClosedEdge{i.from, i.to, other, edge.type.value, flags});
         }
@@ -216,12 +235,7 @@ void Writer::WriteEdges() {
       DeleteTable(storage::Table::kEdge, scope, storage::keys::Edge(edge));
     }
     if (now != before) {
-      // Where it is said to have been no more counts like where it is said to have been.
-      Timestamp from = kForever;
-      for (const auto* intervals : {&before, &now}) {
-        if (!intervals->empty()) from = std::min(from, intervals->front().from);
-      }
-      const Interval span{from, kForever};
+      const Interval span{changed, kForever};
       // Only where failure arrives over it: the other end's other neighbours are none the wiser.
       const Travels travels = rules_.EdgeType(edge.type).travels;
       if (travels == Travels::kToFrom || travels == Travels::kBoth) MarkDirty(edge.from, span);

@@ -34,13 +34,19 @@ absl::Status Writer::Expire() {
 }
 
 void Writer::ExpireBursts(Timestamp oldest) {
+  std::vector<BurstId> gone;
   for (auto it = spans_.begin(); it != spans_.end();) {
     Spans& spans = it->second;
-    const size_t before = spans.size();
+    for (const Interval& s : spans) {
+      if (!Ended(s.to, oldest)) continue;
+      const BurstId id{it->first.first, {s.from, EpisodeHash(it->first.second)}};
+      if (burst_slot_.contains(id)) gone.push_back(id);
+      old_end_.try_emplace(id, s.to);
+      --episodes_;
+    }
     spans.erase(std::remove_if(spans.begin(), spans.end(),
                                [&](const Interval& s) { return Ended(s.to, oldest); }),
                 spans.end());
-    episodes_ -= static_cast<int64_t>(before - spans.size());
     if (spans.empty()) {
       alert_runs_.erase(it->first);
       spans_.erase(it++);
@@ -48,31 +54,31 @@ void Writer::ExpireBursts(Timestamp oldest) {
       ++it;
     }
   }
-  std::vector<std::pair<BurstId, ResourceId>> gone;
-  for (const auto& [id, slot] : burst_slot_) {
-    const BurstPtr b = FindBurst(graph_->graph(), slot, id.second);
-    if (b == nullptr || Ended(b->end, oldest)) gone.emplace_back(id, slot);
-  }
   std::sort(gone.begin(), gone.end());
-  for (const auto& [id, slot] : gone) {
-    const BurstPtr b = FindBurst(graph_->graph(), slot, id.second);
-    if (b != nullptr) links_ -= static_cast<int64_t>(b->causes.size());
+  for (const BurstId& id : gone) ExpireBurst(id);
+}
+
+void Writer::ExpireBurst(const BurstId& id) {
+  CountLinks(id, 0);
+  const ResourceId slot = burst_slot_.at(id);
+  const Node* node = graph_->Find(slot);
+  if (node != nullptr && node->bursts.Find(id.second) != nullptr) {
     graph_->Mutable(slot).bursts.Erase(id.second);
-    auto root = root_.find(id);
-    if (root != root_.end()) MoveMember(id, root->second, std::nullopt);
-    cut_.erase(id);
-    auto parent = parent_.find(id);
-    if (parent != parent_.end()) {
-      auto siblings = children_.find(parent->second);
-      if (siblings != children_.end()) {
-        siblings->second.erase(id);
-        if (siblings->second.empty()) children_.erase(siblings);
-      }
-      parent_.erase(parent);
-    }
-    implicit_effects_[id.first].erase(id);
-    burst_slot_.erase(id);
   }
+  auto root = root_.find(id);
+  if (root != root_.end()) MoveMember(id, root->second, std::nullopt);
+  cut_.erase(id);
+  auto parent = parent_.find(id);
+  if (parent != parent_.end()) {
+    auto siblings = children_.find(parent->second);
+    if (siblings != children_.end()) {
+      siblings->second.erase(id);
+      if (siblings->second.empty()) children_.erase(siblings);
+    }
+    parent_.erase(parent);
+  }
+  implicit_effects_[id.first].erase(id);
+  burst_slot_.erase(id);
 }
 
 void Writer::ExpireEdges(Timestamp oldest) {
@@ -185,7 +191,7 @@ void Writer::ExpireSlots(Timestamp oldest) {
     if (slot == nullptr || slot->referenced >= oldest) continue;
     const auto lives = Incarnations(*slot);
     if (!lives.empty() && !Ended(lives.back().alive.to, oldest)) continue;
-    const Node* node = graph_->Find(slot->id);
+    const Node* node = graph_->graph().Find(slot->id, oldest);
     if (node != nullptr && !(node->out.empty() && node->in.empty() && node->out_closed.empty() &&
                              node->in_closed.empty() && node->bursts.empty())) {
       continue;

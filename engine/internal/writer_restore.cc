@@ -39,6 +39,7 @@ absl::Status Writer::Restore() {
   ops_.clear();
   touched_slots_.clear();
   touched_edges_.clear();
+  LeaveMemory();
   published_.graph = graph_->Publish();
   published_.incidents = incidents_;
   published_.clock = clock_;
@@ -260,7 +261,7 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
     auto links = records::DecodeCauses(**causes);
     if (!links.ok()) return links.status();
     burst->causes = *std::move(links);
-    links_ += static_cast<int64_t>(burst->causes.size());
+    CountLinks({scope.value, *parsed}, burst->causes.size());
   }
   const BurstId burst_id{scope.value, *parsed};
   burst_slot_[burst_id] = rec->resource;

@@ -51,7 +51,7 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
   };
   std::map<uint32_t, Interval> implicit;  // by scope
   for (const DirtyRegion& d : Reach(graph_->graph(), rules_, dirty_, kReachLimit)) {
-    const Node* node = graph_->Find(d.slot);
+    const Node* node = graph_->graph().Find(d.slot, since(d.when));
     if (node == nullptr || node->name == nullptr) continue;
     const SlotName& n = *node->name;
     const auto dns = dns_.find(n.scope.value);
@@ -170,7 +170,7 @@ void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after,
   if (!before.causes.empty() && (homes_differ || after.causes.empty())) {
     DeleteAtEnd(old_end, storage::RecordKind::kCauses, scope, key);
   }
-  links_ += static_cast<int64_t>(after.causes.size()) - static_cast<int64_t>(before.causes.size());
+  CountLinks({scope.value, after.key}, after.causes.size());
   if (after.causes.empty()) return;
   wants_commit_ = true;
   PutAtEnd(after.end, storage::RecordKind::kCauses, scope, key,
@@ -415,15 +415,7 @@ void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::option
     changed_trees_.insert(root);
   };
   // P: beside the member's own row.
-  Timestamp end = kForever;
-  auto slot = burst_slot_.find(member);
-  const BurstPtr burst =
-      slot == burst_slot_.end() ? nullptr : FindBurst(graph_->graph(), slot->second, member.second);
-  if (burst != nullptr) {
-    end = burst->end;
-  } else if (old_end_.count(member) > 0) {
-    end = old_end_.at(member);
-  }
+  const Timestamp end = EndOf(member);
   const ScopeId scope(member.first);
   if (from.has_value()) {
     change(*from, false);

@@ -11,12 +11,12 @@ namespace kg {
 namespace {
 
 TEST_CASE("a graph version does not see what comes after it") {
-  GraphBuilder first(std::make_shared<Graph>());
+  GraphBuilder first{Graph()};
   for (uint32_t i = 1; i <= 600; ++i)
     first.Mutable(ResourceId(i)).name = std::make_shared<SlotName>();
   first.Mutable(ResourceId(3)).out.Upsert({FromMicros(10), 4, 1, 0});
   const auto one = first.Publish();
-  GraphBuilder second(one);
+  GraphBuilder second(*one);
   second.Mutable(ResourceId(3)).out.Erase(OpenEdge{{}, 4, 1, 0});
   second.Mutable(ResourceId(3)).out_closed.Upsert({FromMicros(10), FromMicros(20), 4, 1, 0});
   second.Remove(ResourceId(599));

@@ -106,6 +106,18 @@ class FakeView : public View {
   const RuleBook& rules() const override { return FakeWorld::Rules(); }
   const IncidentIndex& incidents() const override { return incidents_; }
   bool derived_complete() const override { return true; }
+  int64_t Links(ScopeId) const override {
+    int64_t links = 0;
+    for (uint32_t i = 0; i < graph_->end_id(); ++i) {
+      const Node* node = graph_->Find(ResourceId(i));
+      if (node == nullptr) continue;
+      node->bursts.ForEach([&](const BurstPtr& b) {
+        links += static_cast<int64_t>(b->causes.size());
+        return true;
+      });
+    }
+    return links;
+  }
 
   std::vector<ScopeDescription> scopes() const override {
     return {{FakeWorld::kScope, "acme", "prod"}};
@@ -197,7 +209,7 @@ class FakeView : public View {
 
  private:
   void BuildGraph() {
-    GraphBuilder builder(std::make_shared<Graph>());
+    GraphBuilder builder{Graph()};
     for (const auto& n : world_.names_) {
       Node& node = builder.Mutable(n.first);
       node.name = std::make_shared<SlotName>(n.second);

@@ -13,11 +13,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "engine/database.h"
 #include "ingest/decoder.h"
 #include "query/root_cause.h"
 #include "query/text.h"
+#include "server/ask.h"
 
 namespace kg::scenarios {
 namespace {
@@ -236,6 +238,41 @@ Outcome Judge(const Expectation& e, query::RootCauseAnswer answer) {
   return o;
 }
 
+std::string Answer(const Database& db, const char* question, const server::Params& params) {
+  auto answer = server::Ask(db, question, params, {});
+  const std::string asked =
+      absl::StrCat(question, " ", absl::StrJoin(params, " ", absl::PairFormatter("=")), ": ");
+  if (!answer.ok()) return absl::StrCat(asked, answer.status().ToString());
+  json::value told = *std::move(answer);
+  if (json::object* o = told.if_object()) {
+    o->erase("buckets");  // how many bytes the store takes is its own affair
+    o->erase("disk_bytes");
+  }
+  return asked + json::serialize(told);
+}
+
+// What each question of the product answers about the object and the scope, then and before.
+void AskAll(const Database& db, const query::Question& q, std::vector<std::string>* answers) {
+  for (const Duration ago : {Duration(0), Duration(15min), Duration(2h)}) {
+    server::Params where = {{"at", query::TimeText(q.at - ago)}};
+    if (!q.scope.tenant.empty()) where["tenant"] = q.scope.tenant;
+    if (!q.scope.cluster.empty()) where["cluster"] = q.scope.cluster;
+    for (const char* question :
+         {"rca", "incidents", "timeline", "events", "diff", "doctor", "stats"}) {
+      server::Params all = where;
+      all["all_namespaces"] = "true";
+      all["since"] = "3h";
+      answers->push_back(Answer(db, question, all));
+    }
+    if (q.object.empty()) continue;
+    where["object"] = q.object;
+    where["namespace"] = q.ns;
+    for (const char* question : {"rca", "blast-radius", "neighbours", "resource", "timeline"}) {
+      answers->push_back(Answer(db, question, where));
+    }
+  }
+}
+
 }  // namespace
 
 const char* OrderName(Order order) {
@@ -261,7 +298,7 @@ std::vector<std::string> CaseNames() {
 }
 
 absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, bool with_noise,
-                                         uint64_t seed) {
+                                         uint64_t seed, Duration memory_window) {
   const fs::path dir = kRoot / name;
   const json::object spec = json::parse(ReadFile(dir / "case.json")).as_object();
   const fs::path scratch =
@@ -307,6 +344,7 @@ absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, b
   DatabaseOptions options;
   options.now = [&] { return loader.now; };
   options.sync = false;
+  options.memory_window = memory_window;
   // Whom records without a tenant belong to is decided by the first that has one: fixed here, so
   // that the order of the rest can change.
   const ScopeName first_scope = FirstScope(mutations);
@@ -348,6 +386,7 @@ absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, b
     if (!answer.ok()) return answer.status();
     out.push_back(Judge(e, *std::move(answer)));
   }
+  for (const Expectation& e : questions) AskAll(*loader.db, e.question, &out.front().answers);
   auto dump = loader.db->CanonicalDump();
   if (dump.ok()) out.front().dump = *std::move(dump);
   loader.db.reset();

@@ -30,7 +30,8 @@ struct Outcome {
   std::string verdict;
   std::vector<std::string> failures;  // what the case expects and the answer lacks
   query::RootCauseAnswer answer;
-  std::string dump;  // canonical, of the database
+  std::string dump;                  // canonical, of the database
+  std::vector<std::string> answers;  // of the first outcome only: what else was asked, and told
 };
 
 // The names of all cases, in order.
@@ -38,7 +39,8 @@ std::vector<std::string> CaseNames();
 
 // One outcome for each question of the case.
 absl::StatusOr<std::vector<Outcome>> Run(const std::string& name, Order order, bool with_noise,
-                                         uint64_t seed);
+                                         uint64_t seed,
+                                         Duration memory_window = std::chrono::hours(24));
 
 // The root causes and candidates in lines, for a failing test's output.
 std::string Text(const query::RootCauseAnswer& answer);

@@ -70,5 +70,21 @@ TEST_CASE("every recorded case finds its root cause amid noise") {
   RunAll(true);
 }
 
+TEST_CASE("answers are the same with the smallest and the largest memory window") {
+  for (const std::string& name : CaseNames()) {
+    if (!Wanted(name)) continue;
+    INFO(name);
+    auto large = Run(name, Order::kGiven, true, Seed(), std::chrono::hours(24 * 365));
+    auto small = Run(name, Order::kGiven, true, Seed(), std::chrono::hours(0));
+    REQUIRE(large.ok());
+    REQUIRE(small.ok());
+    CHECK(Difference(large->front().dump, small->front().dump) == "");
+    REQUIRE(large->front().answers.size() == small->front().answers.size());
+    for (size_t i = 0; i < large->front().answers.size(); ++i) {
+      CHECK(large->front().answers[i] == small->front().answers[i]);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kg::scenarios

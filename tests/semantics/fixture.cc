@@ -169,9 +169,10 @@ Mutation Listing(const std::string& kind, const std::string& ns,
   return r;
 }
 
-World::World(Duration retention) {
+World::World(Duration retention, Duration memory_window) {
   path_ = dir_.Sub("db");
   options.retention = retention;
+  options.memory_window = memory_window;
   options.sync = false;
   options.block_cache_bytes = 1 << 20;
   options.write_buffer_bytes = 4 << 20;
@@ -241,7 +242,7 @@ std::vector<Interval> World::EdgeIntervals(const std::string& type, const Object
   const uint32_t other = Id(to).value;
   const uint16_t id = v->rules().EdgeTypeByName(type).value;
   std::vector<Interval> out;
-  const Node* node = v->graph().Find(Id(from));
+  const Node* node = v->graph().Find(Id(from), kBeginning);
   node->out.ForEach([&](const OpenEdge& e) {
     if (e.other == other && e.type == id) out.push_back({e.from, kForever});
     return true;

@@ -103,7 +103,8 @@ struct BurstSeen {
 
 class World {
  public:
-  explicit World(Duration retention = std::chrono::hours(24 * 7));
+  explicit World(Duration retention = std::chrono::hours(24 * 7),
+                 Duration memory_window = std::chrono::hours(24));
 
   DatabaseOptions options;
   Timestamp wall = At(24 * 400);

@@ -78,7 +78,7 @@ std::string CompareWithNaive(Database* db) {
   std::map<Member, BurstPtr> all;
   std::set<Member> failures;
   for (uint32_t i = 1; i < view->graph().end_id(); ++i) {
-    const Node* node = view->graph().Find(ResourceId(i));
+    const Node* node = view->graph().Find(ResourceId(i), kBeginning);
     if (node == nullptr) continue;
     std::string difference;
     node->bursts.ForEach([&](const BurstPtr& b) {
@@ -141,7 +141,8 @@ Telling Tell(const std::vector<Mutation>& story, uint64_t order, bool across_res
   Random random(order);
   if (order == 1) std::reverse(told.begin(), told.end());
   if (order > 1) random.Shuffle(&told);
-  World world;
+  // The same with the smallest memory as with the usual one.
+  World world(std::chrono::hours(24 * 7), std::chrono::hours(order == 0 ? 24 : 0));
   size_t batches = 0;
   for (size_t i = 0; i < told.size();) {
     const size_t n =
