@@ -200,7 +200,10 @@ absl::StatusOr<boost::json::value> Ask(const Database& database, absl::string_vi
   Asking asking{database,       *view,  std::move(read),           {},
                 options.budget, params, params.count("since") > 0, WallNow(options)};
   if (absl::Status ok = ReadLimits(&asking); !ok.ok()) return ok;
-  return info->ask(asking);
+  auto answer = info->ask(asking);
+  // History that could not be read is worse than no answer.
+  if (absl::Status read_well = view->status(); answer.ok() && !read_well.ok()) return read_well;
+  return answer;
 }
 
 }  // namespace kg::server

@@ -245,6 +245,7 @@ void Writer::Handle(EventRecord&& r, ApplyResult* result) {
   rec.resource = id;
   rec.event_id = r.event_id;
   rec.other_ids = std::move(r.other_ids);
+  std::sort(rec.other_ids.begin(), rec.other_ids.end());  // as merging keeps them
   rec.etype = r.etype;
   rec.reason = std::move(r.reason);
   rec.message = std::move(r.message);

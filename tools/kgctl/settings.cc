@@ -165,6 +165,16 @@ const std::vector<SettingInfo>& AllSettings() {
        "",
        kLoad | kServe,
        "Space on disk beyond which the oldest data goes; none: no limit"},
+      {Setting::kMemoryWindow,
+       "--memory-window",
+       "DURATION",
+       "KG_MEMORY_WINDOW",
+       {},
+       "memory_window",
+       T::kDuration,
+       "24h",
+       kQuestions | kLoad | kServe,
+       "What ended longer ago is read from disk when asked for; answers are the same"},
       {Setting::kDefaultTenant,
        "--default-tenant",
        "NAME",
@@ -379,6 +389,8 @@ DatabaseOptions DatabaseOptionsFrom(const Settings& settings) {
   options.max_bytes = settings.Number(Setting::kMaxBytes);
   if (!settings.Text(Setting::kRetention).empty())
     options.retention = settings.Time(Setting::kRetention);
+  if (!settings.Text(Setting::kMemoryWindow).empty())
+    options.memory_window = settings.Time(Setting::kMemoryWindow);
   if (!settings.Text(Setting::kFutureTolerance).empty())
     options.future_tolerance = settings.Time(Setting::kFutureTolerance);
   if (!settings.Text(Setting::kWriteBufferBytes).empty())

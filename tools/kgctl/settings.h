@@ -24,6 +24,7 @@ enum class Setting {
   kAllowHosts,
   kRetention,
   kMaxBytes,
+  kMemoryWindow,
   kDefaultTenant,
   kDefaultCluster,
   kRules,
