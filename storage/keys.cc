@@ -167,6 +167,7 @@ std::string ClosedEdgeFrom(ResourceId resource, Direction direction, Timestamp v
 std::string Revision(const RevisionKey& k) {
   std::string s = RevisionFrom(k.resource, k.valid_to);
   AppendTime(&s, k.valid_from);
+  AppendU32(&s, k.lane);
   return s;
 }
 
@@ -271,6 +272,7 @@ std::optional<RevisionKey> ParseRevision(absl::string_view key) {
   k.resource = r.Resource();
   k.valid_to = r.Time();
   k.valid_from = r.Time();
+  k.lane = static_cast<uint32_t>(r.Unsigned(4));
   return IfWhole(r, k);
 }
 

@@ -76,6 +76,7 @@ struct RevisionKey {  // R; valid_from == valid_to is a point observation
   ResourceId resource;
   Timestamp valid_to;
   Timestamp valid_from;
+  uint32_t lane = 0;  // tells the uid and the source's shape apart, which may share both times
   auto operator<=>(const RevisionKey&) const = default;
 };
 
@@ -104,7 +105,7 @@ std::string MemberPrefix(uint64_t incident);                // 8
 std::string ClosedEdge(const ClosedEdgeKey& k);             // 27
 std::string ClosedEdgePrefix(ResourceId resource, Direction direction);                    // 5
 std::string ClosedEdgeFrom(ResourceId resource, Direction direction, Timestamp valid_to);  // 13
-std::string Revision(const RevisionKey& k);                                                // 20
+std::string Revision(const RevisionKey& k);                                                // 24
 std::string RevisionPrefix(ResourceId resource);                                           // 4
 std::string RevisionFrom(ResourceId resource, Timestamp valid_to);                         // 12
 std::string HangingDelete(const Hash128& what, Timestamp at);                              // 24

@@ -236,6 +236,7 @@ class Writer : private ImplicitEdges, private NodeArchive {
       const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
       const std::vector<HangingDelete>& deletes);
   absl::Status RestoreEpisodes(const storage::Snapshot& s);
+  absl::Status RestoreExpiredRoots(const storage::Snapshot& s);
   absl::Status RestoreAliases(const storage::Snapshot& s);
   absl::Status RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope, absl::string_view key,
                                  absl::string_view value, const storage::BucketPtr& bucket);
@@ -263,7 +264,8 @@ class Writer : private ImplicitEdges, private NodeArchive {
   absl::flat_hash_map<EpisodeId, Spans> spans_;
   absl::flat_hash_map<EpisodeId, std::map<Timestamp, Timestamp>> alert_runs_;  // startsAt -> end
   absl::flat_hash_map<BurstId, BurstId> parent_;
-  absl::flat_hash_map<BurstId, BurstId> cut_;  // roots of circles, and their best causes
+  absl::flat_hash_map<BurstId, BurstId> expired_root_;  // of expired parents, their trees' roots
+  absl::flat_hash_map<BurstId, BurstId> cut_;           // roots of circles, and their best causes
   absl::flat_hash_map<BurstId, std::set<BurstId>> children_;
   absl::flat_hash_map<BurstId, BurstId> root_;  // of members of trees
   absl::flat_hash_map<BurstId, ResourceId> burst_slot_;

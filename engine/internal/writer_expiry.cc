@@ -66,14 +66,21 @@ void Writer::ExpireBurst(const BurstId& id) {
     graph_->Mutable(slot).bursts.Erase(id.second);
   }
   auto root = root_.find(id);
-  if (root != root_.end()) MoveMember(id, root->second, std::nullopt);
+  if (root != root_.end()) {
+    const BurstId top = root->second;
+    if (top != id && children_.contains(id)) expired_root_[id] = top;
+    MoveMember(id, top, std::nullopt);
+  }
   cut_.erase(id);
   auto parent = parent_.find(id);
   if (parent != parent_.end()) {
     auto siblings = children_.find(parent->second);
     if (siblings != children_.end()) {
       siblings->second.erase(id);
-      if (siblings->second.empty()) children_.erase(siblings);
+      if (siblings->second.empty()) {
+        expired_root_.erase(parent->second);
+        children_.erase(siblings);
+      }
     }
     parent_.erase(parent);
   }

@@ -34,6 +34,7 @@ absl::Status Writer::Restore() {
   if (auto status = RestoreEpisodes(s); !status.ok()) return status;
   if (auto status = IndexDeadLetters(s); !status.ok()) return status;
   dirty_.clear();
+  if (auto status = RestoreExpiredRoots(s); !status.ok()) return status;
   UpdateTrees();
   if (auto status = RestoreAliases(s); !status.ok()) return status;
   ops_.clear();
@@ -280,6 +281,41 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
     break;
   }
   moved_.insert(burst_id);
+  return absl::OkStatus();
+}
+
+// What hangs on a burst that has expired is still part of the tree that this was part of.
+absl::Status Writer::RestoreExpiredRoots(const storage::Snapshot& s) {
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    absl::flat_hash_map<uint64_t, BurstId> anchors;
+    for (auto c = s.Scan(scope.id, storage::Table::kIncident, ""); c->Valid(); c->Next()) {
+      const auto id = storage::keys::ParseIncident(c->key());
+      auto row = storage::DecodeTable<fb::Incident>(c->value());
+      if (!id.has_value() || !row.ok()) return absl::DataLossError("an incident row is damaged");
+      const EpisodeKey anchor{FromMicros((*row)->anchor_onset()),
+                              EpisodeHash((*row)->anchor_hash())};
+      anchors[*id] = {scope.id.value, anchor};
+    }
+    auto learn = [&](absl::string_view row) -> absl::Status {
+      const auto key = storage::keys::ParseMember(row);
+      if (!key.has_value()) return absl::DataLossError("the key of a member is damaged");
+      auto parent = parent_.find({scope.id.value, key->burst});
+      auto anchor = anchors.find(key->incident);
+      if (parent == parent_.end() || anchor == anchors.end()) return absl::OkStatus();
+      const bool expired =
+          !burst_slot_.contains(parent->second) && parent->second.second.onset < expired_until_;
+      if (expired) expired_root_[parent->second] = anchor->second;
+      return absl::OkStatus();
+    };
+    for (auto c = s.Scan(scope.id, storage::Table::kOpen, "P"); c->Valid(); c->Next()) {
+      if (auto status = learn(c->key().substr(1)); !status.ok()) return status;
+    }
+    for (const storage::BucketPtr& b : s.buckets()) {
+      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kMembers, ""); c->Valid(); c->Next()) {
+        if (auto status = learn(c->key()); !status.ok()) return status;
+      }
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -251,6 +251,7 @@ void Writer::Hang(BurstId child, std::optional<BurstId> parent) {
       siblings->second.erase(child);
       if (siblings->second.empty()) {
         moved_.insert(it->second);  // a change without effects is no incident
+        expired_root_.erase(it->second);
         children_.erase(siblings);
       }
     }
@@ -274,7 +275,9 @@ Writer::BurstId Writer::RootOf(BurstId id) const {
     const bool gone = burst_slot_.count(it->second) == 0;
     if (gone && it->second.second.onset >= expired_until_) return id;
     id = it->second;
-    if (gone) return id;
+    if (!gone) continue;
+    auto root = expired_root_.find(id);
+    return root == expired_root_.end() ? id : root->second;
   }
   return id;
 }

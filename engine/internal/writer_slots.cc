@@ -286,11 +286,13 @@ void Writer::WriteRevisions(const Slot& slot, const std::vector<Lane>& before) {
   using Row = std::pair<storage::keys::RevisionKey, std::pair<Stretch, size_t>>;
   auto rows = [&](const Lane& lane) {
     std::vector<Row> out;
+    const auto tag = static_cast<uint32_t>(
+        storage::keys::StableHash(absl::StrCat(lane.uid, "\n", static_cast<int>(lane.shape))));
     const auto& s = lane.seen.stretches();
     for (size_t i = 0; i + 1 < s.size(); ++i) {
       auto managed = lane.managed.find(s[i].state);
       const size_t stamps = managed == lane.managed.end() ? 0 : managed->second.size();
-      out.push_back({{slot.id, s[i + 1].first, s[i].first}, {s[i], stamps}});
+      out.push_back({{slot.id, s[i + 1].first, s[i].first, tag}, {s[i], stamps}});
     }
     return out;
   };

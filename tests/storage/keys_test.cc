@@ -42,8 +42,8 @@ TEST_CASE("every key builder keeps its bytes") {
         "0a0b0c0d01810203040506070804050e0f10118000000000000000");
   CHECK(Hex(ClosedEdgePrefix(kResource, Direction::kOut)) == "0a0b0c0d00");
   CHECK(Hex(ClosedEdgeFrom(kResource, Direction::kIn, kTime)) == "0a0b0c0d018102030405060708");
-  CHECK(Hex(Revision({kResource, kTime, FromMicros(0)})) ==
-        "0a0b0c0d81020304050607088000000000000000");
+  CHECK(Hex(Revision({kResource, kTime, FromMicros(0), 0x0e0f1011})) ==
+        "0a0b0c0d810203040506070880000000000000000e0f1011");
   CHECK(Hex(RevisionPrefix(kResource)) == "0a0b0c0d");
   CHECK(Hex(RevisionFrom(kResource, kTime)) == "0a0b0c0d8102030405060708");
   CHECK(Hex(HangingDelete(kHash, kTime)) == "000102030405060708090a0b0c0d0e0f8102030405060708");
@@ -73,7 +73,7 @@ TEST_CASE("keys read back what was written") {
   const ClosedEdgeKey closed{kResource,     Direction::kIn, kTime,
                              EdgeTypeId{9}, ResourceId{8},  kBeginning};
   CHECK(ParseClosedEdge(ClosedEdge(closed)) == closed);
-  const RevisionKey revision{kResource, kForever, kBeginning};
+  const RevisionKey revision{kResource, kForever, kBeginning, 0x0e0f1011};
   CHECK(ParseRevision(Revision(revision)) == revision);
   const EdgeKey edge{kResource, EdgeTypeId{1024}, ResourceId{1}};
   CHECK(ParseEdge(Edge(edge)) == edge);
