@@ -208,6 +208,7 @@ void Changes(const ScratchDir& scratch, int changes, Report* report) {
     auto* o = std::get_if<ObjectRecord>(&m);
     if (o != nullptr && o->ref.kind == "Deployment") object = *o;
   }
+  const int tenth = changes / 10;
   double first = 0, last = 0;
   for (int i = 1; i <= changes; ++i) {
     object.at = kStart + 1min * i;
@@ -218,12 +219,12 @@ void Changes(const ScratchDir& scratch, int changes, Report* report) {
     batch.mutations.push_back(object);
     const Stopwatch watch;
     Check(db->Apply(std::move(batch)).status(), "applying a change");
-    if (i <= changes / 10) first += watch.seconds();
-    if (i > changes - changes / 10) last += watch.seconds();
+    if (i <= tenth) first += watch.seconds();
+    if (i > changes - tenth) last += watch.seconds();
   }
   report->Add({"ingest", absl::StrCat("one more change of an object with ", changes),
-               last / (changes / 10) * 1e6, "us", Better::kLower, "its first ones",
-               first / (changes / 10) * 1e6, "the sync, then its whole history unfolded"});
+               last / tenth * 1e6, "us", Better::kLower, "its first ones", first / tenth * 1e6,
+               "the sync, then its whole history unfolded"});
 }
 
 }  // namespace

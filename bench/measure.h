@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -39,7 +40,10 @@ class Random {
   explicit Random(uint64_t seed) : state_(seed) {}
   uint64_t Next();
   // In [0, n); n > 0.
-  uint64_t Below(uint64_t n) { return Next() % n; }
+  uint64_t Below(uint64_t n) {
+    assert(n > 0);
+    return Next() % n;
+  }
   bool Chance(double p) { return static_cast<double>(Next() >> 11) * 0x1.0p-53 < p; }
 
  private:

@@ -12,8 +12,6 @@
 namespace kg::query {
 namespace {
 
-using storage::keys::Direction;
-
 constexpr int kMaxHops = 3;
 constexpr size_t kMaxVisited = 500;  // slots a walk looks at
 constexpr Duration kTolerance = 10s;

@@ -10,7 +10,6 @@
 namespace kg {
 namespace {
 
-using storage::keys::ClosedEdgeKey;
 using storage::keys::Direction;
 using storage::keys::EdgeKey;
 
