@@ -14,7 +14,7 @@ namespace {
 // Did it end, and has nothing more come of it for a while? What went on to the end of the data may
 // go on.
 bool IsOver(const Inquiry& in, const Burst& b) {
-  return b.end + kPassing <= std::min(in.view.as_of(), in.view.data_clock());
+  return !b.open() && b.end + kPassing <= std::min(in.view.as_of(), in.view.data_clock());
 }
 
 // A program that complained in its log while it started, and has long since gone on: nothing came
