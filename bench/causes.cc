@@ -101,7 +101,7 @@ void AskAll(const Database& db, uint64_t episodes, Medians* smallest, Report* re
     *smallest = {Quantile(&e, 0.99), Quantile(&i, 0.99)};
   }
   AddTimes("root cause of an event" + with, events, "the smallest store", smallest->event_p99,
-           "all bursts that a resource ever had", report);
+           "chains, names and rows of what is told", report);
   AddTimes("root cause of an incident" + with, incidents, "the smallest store",
            smallest->incident_p99, "likewise, for each member", report);
   AddTimes("blast radius" + with, blasts, "", 0, "", report);
