@@ -98,10 +98,23 @@ bool Counts(const Inquiry& in, const Root& root) {
 
 bool IsSymptom(const Inquiry& in, const Root& r) {
   if (r.finding.has_value() || r.burst->category != Category::kSymptom) return false;
+  // What a peer without endpoints would explain speaks of somebody else, unless it is an error line
+  // of no known kind.
+  const bool blames_another =
+      r.burst->cls != in.rules.ClassByName("LOG_ERROR") &&
+      in.rules.Prior(in.rules.ClassByName("NO_READY_ENDPOINTS"), r.burst->cls, PathKind::kCalls)
+              .prior >= kGroupDomain;
   return std::none_of(r.explained.begin(), r.explained.end(), [&](const BurstPtr& b) {
     const CauseLink* link = BestLink(in, *b);
-    return link != nullptr && IsFrom(in, *link, r) && link->path_kind != PathKind::kSelf &&
-           link->path_kind != PathKind::kOwner && link->path_kind != PathKind::kService;
+    if (link == nullptr) return false;
+    // Others suffer from it by depending on what it led to.
+    if (link->path_kind != PathKind::kSelf && link->path_kind != PathKind::kOwner &&
+        link->path_kind != PathKind::kService) {
+      return true;
+    }
+    // It tells how its own object came into a state that is wrong in itself.
+    return link->path_kind == PathKind::kSelf && IsFrom(in, *link, r) &&
+           b->category == Category::kState && !blames_another;
   });
 }
 

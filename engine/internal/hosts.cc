@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace kg {
 namespace {
@@ -22,6 +23,11 @@ bool IsLabel(absl::string_view s) {
 
 bool AllDigits(absl::string_view s) {
   return !s.empty() && std::all_of(s.begin(), s.end(), absl::ascii_isdigit);
+}
+
+// "db-0" of "db".
+bool IsReplicaOf(absl::string_view name, absl::string_view set) {
+  return absl::ConsumePrefix(&name, set) && absl::ConsumePrefix(&name, "-") && AllDigits(name);
 }
 
 // Last labels of names that are not in a cluster, among those people use most.
@@ -79,6 +85,13 @@ bool FollowedByPort(absl::string_view after) {
   return after.size() > 1 && after[0] == ':' && absl::ascii_isdigit(after[1]);
 }
 
+// "name/10.96.0.7:8080": how Java tells where it tried to connect.
+bool FollowedByAddress(absl::string_view after) {
+  if (!absl::ConsumePrefix(&after, "/")) return false;
+  const size_t end = after.find_first_not_of("0123456789.");
+  return end != absl::string_view::npos && end >= 7 && FollowedByPort(after.substr(end));
+}
+
 // "//user:" or "//user@": who logs in there, not where.
 bool IsUserInfo(const Word& w) {
   if (!absl::EndsWith(w.before, "//")) return false;
@@ -106,6 +119,9 @@ std::optional<ObjectRef> ServiceOfHost(absl::string_view host, absl::string_view
     return std::nullopt;
   }
   if (host == "localhost" || ns.empty()) return std::nullopt;
+  // A pod of a headless Service has a name of its own in front: "db-0.db.shop.svc", or "db-0.db".
+  if (labels.size() >= 4 && labels[3] == "svc") labels.erase(labels.begin());
+  if (labels.size() == 2 && IsReplicaOf(labels[0], labels[1])) labels.erase(labels.begin());
   const bool svc = labels.size() >= 3 && labels[2] == "svc";
   if (labels.size() > 2 && !svc) return std::nullopt;
   if (labels.size() == 2 && IsPublicSuffix(labels[1])) return std::nullopt;
@@ -146,7 +162,9 @@ std::vector<std::string> HostsInText(absl::string_view text) {
                        absl::EndsWith(lead, "upstream ") || absl::EndsWith(lead, "upstream=") ||
                        absl::EndsWith(lead, "getaddrinfo enotfound ") ||
                        absl::EndsWith(lead, "eai_again ");
-    if (named || InUrl(w.before) || FollowedByPort(w.after) || absl::StrContains(w.text, ".svc")) {
+    const bool java = FollowedByAddress(w.after);
+    if (named || java || InUrl(w.before) || FollowedByPort(w.after) ||
+        absl::StrContains(w.text, ".svc")) {
       // A source position such as "main.go:42" is no host.
       if (FollowedByPort(w.after) && !named && !InUrl(w.before) && absl::StrContains(w.text, ".") &&
           !absl::StrContains(w.text, ".svc")) {

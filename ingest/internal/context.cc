@@ -174,7 +174,7 @@ std::string Context::Prose(absl::string_view text) {
 
 void Context::Advance(Timestamp t) {
   set_.Observe(t);
-  if (set_.Plausible(t) && (!running_ || *running_ < t)) running_ = t;
+  if (set_.Plausible(t) && (!clock_.running || *clock_.running < t)) clock_.running = t;
 }
 
 void Context::EmitEvent(EventRecord record) {
@@ -183,22 +183,40 @@ void Context::EmitEvent(EventRecord record) {
 }
 
 std::optional<std::pair<Timestamp, TimeSource>> Context::Stamp(std::optional<Timestamp> own) {
-  const std::optional<Timestamp> before = running_;
+  const std::optional<Timestamp> before = clock_.running;
   if (own) Advance(*own);
   using Stamped = std::pair<Timestamp, TimeSource>;
   // A frame that names no newer time still came after the one before: two states of one object must
   // not share an instant, or the later would take the place of the earlier.
-  if (origin.frame && running_ && running_ == before) running_ = *running_ + Duration(1);
-  if (origin.frame && running_) return Stamped{*running_, TimeSource::kMetadata};
+  if (origin.frame && clock_.running && clock_.running == before)
+    clock_.running = *clock_.running + Duration(1);
+  if (origin.frame && clock_.running) return Stamped{*clock_.running, TimeSource::kMetadata};
   if (origin.frame || origin.from_topic) {
     if (origin.envelope_time) {
       Advance(*origin.envelope_time);
       return Stamped{*origin.envelope_time, TimeSource::kEnvelope};
     }
-    if (running_) return Stamped{*running_, TimeSource::kMetadata};
+    if (clock_.running) return Stamped{*clock_.running, TimeSource::kMetadata};
   }
   if (options().at) return Stamped{*options().at, TimeSource::kGiven};
   return std::nullopt;
+}
+
+std::optional<std::pair<Timestamp, TimeSource>> Context::StampFrame(
+    const ObjectRef& object, std::optional<Timestamp> own, std::optional<uint64_t> version) {
+  if (!origin.frame || !version) return Stamp(own);
+  const std::string name =
+      absl::StrCat(object.kind, "/", object.ns, "/", object.name, "/", object.uid);
+  if (std::optional<Timestamp> late = clock_.Before(name, *version)) {
+    // Its own times are whole seconds; beyond that they know better than the order.
+    if (own && set_.Plausible(*own) && *own > *late + std::chrono::seconds(1)) late = own;
+    if (own) Advance(*own);
+    clock_.Note(name, *version, *late);
+    return std::make_pair(*late, TimeSource::kMetadata);
+  }
+  const auto stamp = Stamp(own);
+  if (stamp) clock_.Note(name, *version, stamp->first);
+  return stamp;
 }
 
 void Context::Reject(absl::string_view reason, const ScopeName& scope) {

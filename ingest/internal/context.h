@@ -12,6 +12,7 @@
 #include "ingest/internal/held.h"
 #include "ingest/internal/json.h"
 #include "ingest/internal/piece.h"
+#include "ingest/internal/stream_clock.h"
 #include "ingest/redactor.h"
 
 namespace kg::ingest {
@@ -85,9 +86,8 @@ class SetState {
 // record came from is named by `piece`.
 class Context {
  public:
-  Context(SetState* set, const std::string* source, std::optional<Timestamp>* running,
-          const Piece* piece)
-      : set_(*set), source_(*source), running_(*running), piece_(*piece) {}
+  Context(SetState* set, const std::string* source, StreamClock* clock, const Piece* piece)
+      : set_(*set), source_(*source), clock_(*clock), piece_(*piece) {}
 
   Origin origin;
 
@@ -110,10 +110,17 @@ class Context {
     set_.Emit(Mutation(std::move(record)));
   }
   void EmitEvent(EventRecord record);
-  // A record without: stamped by the rules of InputSet, or held. `own` is the newest time it names.
+  // A record without: stamped by the rules of InputSet, or held. `own` is the newest time it names,
+  // `version` the resourceVersion of an object.
   template <typename Record>
-  void EmitUndated(Record record, std::optional<Timestamp> own = std::nullopt) {
-    const std::optional<std::pair<Timestamp, TimeSource>> stamp = Stamp(own);
+  void EmitUndated(Record record, std::optional<Timestamp> own = std::nullopt,
+                   std::optional<uint64_t> version = std::nullopt) {
+    std::optional<std::pair<Timestamp, TimeSource>> stamp;
+    if constexpr (std::is_same_v<Record, ObjectRecord>) {
+      stamp = StampFrame(record.ref, own, version);
+    } else {
+      stamp = Stamp(own);
+    }
     if (!stamp) return set_.Hold(Mutation(std::move(record)));
     record.at = stamp->first;
     record.at_source = stamp->second;
@@ -122,6 +129,10 @@ class Context {
   }
   // When a delivery that names no time was made; nullopt when nothing tells.
   std::optional<std::pair<Timestamp, TimeSource>> Stamp(std::optional<Timestamp> own);
+  // The same for an object; a watch frame that comes late is dated by its version.
+  std::optional<std::pair<Timestamp, TimeSource>> StampFrame(const ObjectRef& object,
+                                                             std::optional<Timestamp> own,
+                                                             std::optional<uint64_t> version);
 
   void Took(const char* format) { ++set_.stats().formats[format]; }
   void Ignore(const char* what) { ++set_.stats().ignored[what]; }
@@ -134,7 +145,7 @@ class Context {
 
   SetState& set_;
   const std::string& source_;
-  std::optional<Timestamp>& running_;
+  StreamClock& clock_;
   const Piece& piece_;
 };
 

@@ -146,7 +146,11 @@ void DecodeObject(const json::object& object, Context& ctx) {
   const std::optional<Timestamp> own = OwnNewest(object, ctx.set());
   if (own) ctx.set().Observe(*own);
   if (record.presence == Presence::kPresent) ctx.set().NotePresent(record.scope, record.ref);
-  ctx.EmitUndated(std::move(record), own);
+  std::optional<uint64_t> version;
+  if (uint64_t number = 0; absl::SimpleAtoi(Str(*metadata, "resourceVersion"), &number)) {
+    version = number;
+  }
+  ctx.EmitUndated(std::move(record), own, version);
 }
 
 // "PodList" is a list of Pods, which then may lack a kind of their own.

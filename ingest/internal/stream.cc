@@ -191,7 +191,7 @@ std::optional<json::value> Stream::Parse(const Piece& piece, absl::string_view t
 }
 
 void Stream::DecodeParsed(const json::value& value, const Piece& piece) {
-  Context ctx(&set_, &options_.source_name, &running_, &piece);
+  Context ctx(&set_, &options_.source_name, &clock_, &piece);
   const bool item = piece.kind == Piece::Kind::kItem && !piece.head.empty() && piece.head != "[";
   ctx.origin = item ? list_origin_ : base_;
   DecodeValue(value, ctx);
@@ -209,7 +209,7 @@ void Stream::ReadListHead(absl::string_view head) {
   if (empty || (syntax_ == Syntax::kYaml && whole.find(':') == std::string::npos)) return;
   const std::optional<json::value> value = Parse(piece, whole, {});
   if (!value || !value->is_object()) return;
-  Context ctx(&set_, &options_.source_name, &running_, &piece);
+  Context ctx(&set_, &options_.source_name, &clock_, &piece);
   ctx.origin = list_origin_;
   EnterList(value->get_object(), ctx);
   list_origin_ = ctx.origin;
@@ -242,7 +242,7 @@ void Stream::TakeListEnd(const Piece& piece) {
   list_head_.clear();
   const std::optional<json::value> list = Parse(piece, piece.text, &memory);
   if (!list || !list->is_object()) return;
-  Context ctx(&set_, &options_.source_name, &running_, &piece);
+  Context ctx(&set_, &options_.source_name, &clock_, &piece);
   ctx.origin = base_;
   DecodeListEnd(list->get_object(), ctx);
   list_origin_ = ctx.origin;
@@ -259,7 +259,7 @@ void Stream::TakeListEnd(const Piece& piece) {
 void Stream::TakeTextLine(const Piece& piece) {
   const absl::string_view line = absl::StripTrailingAsciiWhitespace(piece.text);
   if (line.empty()) return;
-  Context ctx(&set_, &options_.source_name, &running_, &piece);
+  Context ctx(&set_, &options_.source_name, &clock_, &piece);
   ctx.origin = base_;
   if (IsLogStart(line, &log_source_)) {
     in_log_section_ = true;

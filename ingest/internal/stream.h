@@ -49,7 +49,7 @@ class Stream : public StreamDecoder {
   Syntax syntax_ = Syntax::kNone;
   std::unique_ptr<JsonSplitter> json_;
   std::unique_ptr<YamlSplitter> yaml_;
-  std::optional<Timestamp> running_;
+  StreamClock clock_;
   Origin base_;  // of every record of this stream
   LogSource log_source_;
   bool in_log_section_ = false;

@@ -18,6 +18,8 @@ TEST_CASE("the service that a host name means") {
   CHECK(Service("db.infra") == "infra/db");
   CHECK(Service("db.infra.svc") == "infra/db");
   CHECK(Service("db.infra.svc.cluster.local") == "infra/db");
+  CHECK(Service("db-0.db.infra.svc.cluster.local") == "infra/db");  // a pod behind a headless one
+  CHECK(Service("db-0.db") == "shop/db");
   for (const char* none : {"localhost", "10.0.0.1", "example.com", "api.github.com", "mail.example",
                            "DB", "", "-x", "a..b"}) {
     INFO(none);
@@ -40,6 +42,7 @@ TEST_CASE("hosts in failure texts") {
   CHECK(HostsInText("dial tcp: lookup db.shop.svc: no such host") == Hosts{"db.shop.svc"});
   CHECK(HostsInText("Get \"http://api:8080/health\": connection refused") == Hosts{"api"});
   CHECK(HostsInText("getaddrinfo ENOTFOUND cache") == Hosts{"cache"});
+  CHECK(HostsInText("Connection refused: api/10.96.0.7:8080") == Hosts{"api"});
   CHECK(HostsInText("panic at main.go:42").empty());
   CHECK(HostsInText("all is well").empty());
 }

@@ -76,6 +76,26 @@ std::string Frame(const std::string& type, const std::string& newest,
       R"("status":"True","lastTransitionTime":")", newest, R"("}]}}})", "\n");
 }
 
+TEST_CASE("a watch frame that comes late is dated before the state that followed it") {
+  const auto frame = [](const char* version, const char* newest, const char* ready) {
+    return absl::StrCat(
+        R"({"type":"MODIFIED","object":{"kind":"Pod","metadata":{"name":"p","namespace":"n",)",
+        R"("uid":"u","resourceVersion":")", version,
+        R"("},"status":{"conditions":[{"type":"Ready",)", R"("status":")", ready,
+        R"(","lastTransitionTime":")", newest, R"("}]}}})", "\n");
+  };
+  const Decoded d = Decode(
+      frame("12", "2025-11-02T08:05:00Z", "True") + frame("10", "2025-11-02T08:01:00Z", "False") +
+      frame("9", "2025-11-02T08:00:00Z", "True") + frame("14", "2025-11-02T08:05:00Z", "True"));
+  const std::vector<ObjectRecord> frames = d.All<ObjectRecord>();
+  REQUIRE(frames.size() == 4);
+  const Timestamp newest = At("2025-11-02T08:05:00Z");
+  CHECK(frames[0].at == newest);
+  CHECK(frames[1].at == newest - Duration(1));
+  CHECK(frames[2].at == newest - Duration(2));
+  CHECK(frames[3].at == newest + Duration(1));
+}
+
 TEST_CASE("watch frames take the running maximum of their own times and those before") {
   const Decoded d =
       Decode(Frame("ADDED", "2025-11-02T08:01:00Z") + Frame("MODIFIED", "2025-11-02T08:05:00Z") +

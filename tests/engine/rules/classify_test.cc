@@ -182,7 +182,7 @@ const std::vector<Sample>& Normaliser() {
       {kEv, "FailedGetPodsMetric", "no metrics returned", "HPA_METRIC"},
       {kCond, "ProgressDeadlineExceeded", "Deployment/Progressing=False timed out progressing",
        "ROLLOUT_STUCK"},
-      {kEv, "ScalingReplicaSet", "Scaled up replica set a to 3", "SCALE"},
+      {kEv, "ScalingReplicaSet", "Scaled up replica set a to 3", "CHANGE_ROLLOUT"},
       {kEv, "SyncLoadBalancerFailed", "Error syncing load balancer", "LB_FAIL"},
       {kEv, "NotTriggerScaleUp", "pod didn't trigger scale-up", "CA_NO_SCALEUP"},
       {kEv, "MissingClusterDNS", "kubelet does not have ClusterDNS IP configured", "DNS_CONFIG"},
