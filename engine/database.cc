@@ -62,9 +62,10 @@ constexpr char kMacKeyRow[] = "mac/current";
 
 class DatabaseImpl : public Database {
  public:
-  DatabaseImpl(DatabaseOptions options, std::shared_ptr<const RuleBook> rules,
+  DatabaseImpl(std::string path, DatabaseOptions options, std::shared_ptr<const RuleBook> rules,
                std::unique_ptr<storage::Store> store)
-      : options_(std::move(options)),
+      : path_(std::move(path)),
+        options_(std::move(options)),
         rules_(std::move(rules)),
         store_(std::move(store)),
         identity_(
@@ -94,11 +95,7 @@ class DatabaseImpl : public Database {
   absl::Status Settle() override {
     if (options_.read_only) return absl::OkStatus();
     absl::MutexLock lock(&write_mutex_);
-    writer_.Begin();
-    auto sequence = writer_.Commit(true);
-    if (!sequence.ok()) return sequence.status();
-    Publish();
-    return absl::OkStatus();
+    return SettleLocked();
   }
 
   absl::Status Maintain() override {
@@ -107,12 +104,23 @@ class DatabaseImpl : public Database {
     return MaintainLocked();
   }
 
-  absl::Status Checkpoint(const std::string& dir) override {
+  absl::StatusOr<DatabaseStats> Checkpoint(const std::string& dir) override {
+    Published p;
+    std::vector<SourcePosition> positions;
     if (!options_.read_only) {
-      if (auto status = Settle(); !status.ok()) return status;
+      // What is in memory goes to files now, so that writers wait below for little more than links.
+      if (auto status = store_->Flush(); !status.ok()) return status;
     }
-    // The store takes its copy between two commits by itself.
-    return store_->Checkpoint(dir);
+    {
+      absl::MutexLock lock(&write_mutex_);
+      if (!options_.read_only) {
+        if (auto status = SettleLocked(); !status.ok()) return status;
+      }
+      if (auto status = store_->Checkpoint(dir); !status.ok()) return status;
+      p = writer_.published();
+      positions = writer_.Positions();
+    }
+    return StatsOf(p, std::move(positions));
   }
 
   std::shared_ptr<const View> GetView(Timestamp as_of) const override {
@@ -130,12 +138,38 @@ class DatabaseImpl : public Database {
   }
 
   absl::StatusOr<DatabaseStats> Stats() const override {
-    DatabaseStats s;
     Published p;
+    std::vector<SourcePosition> positions;
     {
       absl::ReaderMutexLock lock(&published_mutex_);
       p = published_;
     }
+    {
+      absl::MutexLock lock(&write_mutex_);
+      positions = writer_.Positions();
+    }
+    return StatsOf(p, std::move(positions));
+  }
+
+  const std::string& path() const override { return path_; }
+
+  absl::Status Health() const override { return store_->Health(); }
+
+  absl::StatusOr<std::string> CanonicalDump() const override {
+    absl::MutexLock lock(&write_mutex_);
+    return writer_.CanonicalDump();
+  }
+
+ private:
+  struct Request {
+    Batch batch;
+    ApplyResult result;
+    absl::Status status;
+    bool done;
+  };
+
+  DatabaseStats StatsOf(const Published& p, std::vector<SourcePosition> positions) const {
+    DatabaseStats s;
     for (const ScopeInfo& scope : identity_->scopes())
       s.scopes.push_back({scope.id, scope.tenant, scope.cluster});
     for (uint32_t i = 1; i < p.graph->end_id(); ++i) {
@@ -161,25 +195,22 @@ class DatabaseImpl : public Database {
     s.disk_bytes = store_->DiskBytes();
     s.data_clock = p.clock;
     s.oldest = p.oldest;
-    absl::MutexLock lock(&write_mutex_);
-    s.positions = writer_.Positions();
+    s.positions = std::move(positions);
+    s.sequence = p.snapshot == nullptr ? 0 : p.snapshot->sequence();
+    const storage::StoreIdentity identity = store_->Identity();
+    s.format_version = identity.format_version;
+    s.store_id = identity.store_id;
+    s.epoch = identity.epoch;
     return s;
   }
 
-  absl::Status Health() const override { return store_->Health(); }
-
-  absl::StatusOr<std::string> CanonicalDump() const override {
-    absl::MutexLock lock(&write_mutex_);
-    return writer_.CanonicalDump();
+  absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    writer_.Begin();
+    auto sequence = writer_.Commit(true);
+    if (!sequence.ok()) return sequence.status();
+    Publish();
+    return absl::OkStatus();
   }
-
- private:
-  struct Request {
-    Batch batch;
-    ApplyResult result;
-    absl::Status status;
-    bool done;
-  };
 
   // Many callers, one synced commit: whoever comes while nobody serves will serve all that wait,
   // and the rest sleep until they are served. True: it is the caller's turn.
@@ -273,6 +304,7 @@ class DatabaseImpl : public Database {
   }
 
   // Constant after construction.
+  const std::string path_;
   const DatabaseOptions options_;
   const std::shared_ptr<const RuleBook> rules_;
   const std::unique_ptr<storage::Store> store_;  // its own synchronisation
@@ -303,7 +335,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   auto store = storage::Store::Open(path, StoreOptionsFrom(o));
   if (!store.ok()) return store.status();
   auto database =
-      std::make_unique<DatabaseImpl>(std::move(o), *std::move(rules), *std::move(store));
+      std::make_unique<DatabaseImpl>(path, std::move(o), *std::move(rules), *std::move(store));
   if (auto status = database->Init(); !status.ok()) return status;
   return database;
 }

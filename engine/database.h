@@ -69,6 +69,11 @@ struct DatabaseStats {
   Timestamp data_clock = kBeginning;
   Timestamp oldest = kBeginning;
   std::vector<SourcePosition> positions;
+  uint64_t sequence = 0;  // of the last commit
+  // Who the store is, see storage::StoreIdentity.
+  uint32_t format_version = 0;
+  std::string store_id;
+  uint64_t epoch = 0;
 };
 
 // The graph database. Open one per directory; share it between threads.
@@ -98,8 +103,11 @@ class Database {
   [[nodiscard]] virtual absl::Status Maintain() = 0;
 
   // A consistent, synced copy of everything acknowledged so far, confirmations included, in `dir`;
-  // Open takes it like any database. AlreadyExists when there is something at `dir`.
-  [[nodiscard]] virtual absl::Status Checkpoint(const std::string& dir) = 0;
+  // Open takes it like any database. Returns what exactly is in it. Files that don't change any
+  // more are linked where `dir` is on the same file system, else copied. Writers wait while it is
+  // made, but not for the memory that is written to files before. AlreadyExists when there is
+  // something at `dir`.
+  [[nodiscard]] virtual absl::StatusOr<DatabaseStats> Checkpoint(const std::string& dir) = 0;
 
   // What is known now, asked as of `as_of` (kForever: the data clock).
   virtual std::shared_ptr<const View> GetView(Timestamp as_of) const = 0;
@@ -112,6 +120,8 @@ class Database {
   virtual std::optional<SourcePosition> Position(const std::string& source,
                                                  int partition) const = 0;
   virtual absl::StatusOr<DatabaseStats> Stats() const = 0;
+  // The directory, as it was given to Open.
+  virtual const std::string& path() const = 0;
   // OK while it can write.
   virtual absl::Status Health() const = 0;
 
