@@ -14,7 +14,8 @@ struct Settings {
   uint64_t episodes = 0;  // the largest store for questions; 0: 100,000 quick, else 1,000,000
 };
 
-void RunIngest(const Settings& settings, Report* report);  // ingest.cc
+void RunIngest(const Settings& settings, Report* report);  // ingest.cc: linked events
+void RunApply(const Settings& settings, Report* report);   // apply.cc: commits, refreshes
 void RunWalk(const Settings& settings, Report* report);    // walk.cc
 void RunCauses(const Settings& settings, Report* report);  // causes.cc: questions, then open
 void RunDisk(const Settings& settings, Report* report);    // disk.cc: bytes per episode

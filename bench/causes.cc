@@ -4,17 +4,13 @@
 #include "absl/strings/str_format.h"
 #include "bench/bench.h"
 #include "bench/cluster.h"
-#include "bench/measure.h"
+#include "bench/event_run.h"
+#include "bench/questions.h"
 #include "bench/setup.h"
 #include "bench/store_rows.h"
-#include "query/blast_radius.h"
-#include "query/root_cause.h"
-#include "query/scope.h"
 
 namespace kg::bench {
 namespace {
-
-constexpr size_t kResources = 5000;
 
 struct Medians {
   double event_p99 = 0, incident_p99 = 0;
@@ -27,73 +23,17 @@ void AddTimes(const std::string& what, std::vector<double> times, const std::str
                bound_p99, limited_by});
 }
 
-// Failures with a cause that began lately, and incidents of some members.
-struct Subjects {
-  std::vector<std::pair<EpisodeKey, ResourceId>> events;
-  std::vector<IncidentPtr> incidents;
-};
-
-Subjects Choose(const View& view, size_t most) {
-  Subjects s;
-  std::vector<IncidentPtr> all;
-  view.incidents().ForEach([&](const IncidentPtr& i) {
-    if (i->members.size() >= 2) all.push_back(i);
-    return true;
-  });
-  Random random(11);
-  for (size_t i = 0; i < most && !all.empty(); ++i) {
-    const IncidentPtr& incident = all[random.Below(all.size())];
-    s.incidents.push_back(incident);
-    size_t at = random.Below(incident->members.size());
-    incident->members.ForEach([&](const auto& m) {
-      if (at-- > 0) return true;
-      s.events.push_back(m);
-      return false;
-    });
-  }
-  return s;
-}
-
-double Ask(const Database& db, const std::string& object, Timestamp at) {
-  query::Question question;
-  question.object = object;
-  question.at = at;
-  const CpuStopwatch watch;
-  const auto view = db.GetView(at);
-  const auto answer = query::RootCause(*view, question, query::Budget{});
-  const double took = watch.seconds() * 1e6;
-  Check(answer.status(), "asking for a root cause");
-  return took;
-}
-
-double Blast(const Database& db, const std::vector<query::BlastOrigin>& origins, Timestamp at) {
-  query::BlastRadiusQuestion question;
-  question.origins = origins;
-  question.window = {at - 1h, at + Duration(1)};
-  const CpuStopwatch watch;
-  const auto view = db.GetView(at);
-  query::BudgetMeter meter(query::Budget{});
-  const auto answer = query::FindBlastRadius(*view, question, &meter);
-  return watch.seconds() * 1e6;
-}
-
 void AskAll(const Database& db, uint64_t episodes, Medians* smallest, Report* report) {
-  const Subjects subjects = Choose(*db.GetView(), 300);
+  const Subjects subjects = ChooseSubjects(*db.GetView(), 300);
   report->Note(absl::StrFormat("%d episodes stored, %d questions each", db.Stats()->episodes,
                                subjects.events.size()));
   std::vector<double> events, incidents, blasts;
   for (const auto& [key, slot] : subjects.events) {
-    events.push_back(Ask(db, absl::StrCat("event/", query::EpisodeHandle(key)), key.onset + 1min));
-    blasts.push_back(Blast(db, {{slot, 1}}, key.onset + 1min));
+    events.push_back(AskRootCause(db, EventName(key), key.onset + 1min));
+    blasts.push_back(AskBlast(db, slot, key.onset + 1min));
   }
   for (const IncidentPtr& incident : subjects.incidents) {
-    Timestamp last = incident->root.onset;
-    incident->members.ForEach([&](const auto& m) {
-      last = std::max(last, m.first.onset);
-      return true;
-    });
-    incidents.push_back(
-        Ask(db, absl::StrCat("incident/", query::IncidentHandle(incident->id())), last));
+    incidents.push_back(AskRootCause(db, IncidentName(incident), LastOnset(incident)));
   }
   const std::string with = absl::StrFormat(" at %.0e episodes", static_cast<double>(episodes));
   if (smallest->event_p99 == 0) {

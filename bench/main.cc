@@ -16,7 +16,8 @@ struct Benchmark {
   const char* what;
 };
 constexpr Benchmark kBenchmarks[] = {
-    {"ingest", RunIngest, "events with links, storms, single commits, refreshes"},
+    {"ingest", RunIngest, "events with links, storms, beside RocksDB and SQLite"},
+    {"apply", RunApply, "single commits, refreshes, one more change"},
     {"walk", RunWalk, "breadth-first walks over a million nodes and ten million edges"},
     {"causes", RunCauses, "root cause and blast radius with many episodes stored; opening them"},
     {"disk", RunDisk, "bytes per episode by kind of row"},
@@ -72,6 +73,7 @@ int Run(int argc, char** argv) {
     for (const std::string& name : names) wanted = wanted || name == b.name;
     if (wanted) b.run(settings, &report);
   }
+  report.PrintTable();
   if (!json.empty()) Check(report.WriteJson(json), "writing the figures");
   return 0;
 }

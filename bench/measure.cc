@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace kg::bench {
 
@@ -68,6 +69,18 @@ double FdatasyncRate(const std::string& dir, double seconds) {
   close(fd);
   unlink(path.c_str());
   return rate;
+}
+
+std::string MachineText() {
+  double load[3] = {0, 0, 0};
+  getloadavg(load, 3);
+  char date[32];
+  const time_t now = time(nullptr);
+  tm utc;
+  gmtime_r(&now, &utc);
+  strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", &utc);
+  return absl::StrFormat("%s, %d processors, load average %.1f %.1f %.1f", date,
+                         sysconf(_SC_NPROCESSORS_ONLN), load[0], load[1], load[2]);
 }
 
 ScratchDir::ScratchDir(const std::string& base) {

@@ -61,6 +61,9 @@ uint64_t BytesBelow(const std::string& dir);
 // How often a small append can be made durable in `dir`, per second.
 double FdatasyncRate(const std::string& dir, double seconds);
 
+// When, on how many processors, under which load: what absolute figures depend on.
+std::string MachineText();
+
 // A fresh folder below `base`, removed with all it holds.
 class ScratchDir {
  public:
