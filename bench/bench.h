@@ -16,6 +16,7 @@ struct Settings {
 
 void RunIngest(const Settings& settings, Report* report);  // ingest.cc: linked events
 void RunApply(const Settings& settings, Report* report);   // apply.cc: commits, refreshes
+void RunLoad(const Settings& settings, Report* report);    // load.cc: kgctl load of JSON
 void RunWalk(const Settings& settings, Report* report);    // walk.cc
 void RunCauses(const Settings& settings, Report* report);  // causes.cc: questions, then open
 void RunDisk(const Settings& settings, Report* report);    // disk.cc: bytes per episode

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bench/bench.h"
@@ -11,6 +10,7 @@
 #include "bench/measure.h"
 #include "bench/setup.h"
 #include "bench/store_rows.h"
+#include "bench/wire.h"
 
 namespace kg::bench {
 namespace {
@@ -43,22 +43,6 @@ uint64_t CompactedBytes(const std::string& dir, const std::vector<const StoredRo
   return bytes;
 }
 
-// The event as an API server sends it, about as short as it can be.
-std::string Json(const EventRecord& e) {
-  const int64_t second = ToMicros(e.first) / 1'000'000;
-  const std::string time =
-      absl::StrFormat("2026-01-%02dT%02d:%02d:%02dZ", 1 + (second / 86400) % 28, second / 3600 % 24,
-                      second / 60 % 60, second % 60);
-  return absl::StrFormat(
-      R"({"apiVersion":"v1","kind":"Event","metadata":{"name":"%s.%s","namespace":"%s","uid":"%s"},)"
-      R"("involvedObject":{"kind":"%s","namespace":"%s","name":"%s","uid":"%s"},"reason":"%s","message":"%s",)"
-      R"("type":"%s","source":{"component":"%s"},"firstTimestamp":"%s","lastTimestamp":"%s","count":%d})"
-      "\n",
-      e.subject.name, e.event_id.substr(0, 16), e.subject.ns, e.event_id, e.subject.kind,
-      e.subject.ns, e.subject.name, e.subject.uid, e.reason, absl::CEscape(e.message), e.type,
-      e.emitter, time, time, e.count);
-}
-
 size_t ZstdBytes(const std::string& text) {
   std::string out(ZSTD_compressBound(kFrame), '\0');
   size_t bytes = 0;
@@ -85,7 +69,7 @@ void RunDisk(const Settings& settings, Report* report) {
       Batch batch;
       for (; i < events && batch.mutations.size() < 1000; ++i) {
         EventRecord e = cluster.Event(i, mix);
-        json += Json(e);
+        json += EventLine(e);
         batch.mutations.push_back(std::move(e));
       }
       Check(db->Apply(std::move(batch)).status(), "applying events");

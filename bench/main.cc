@@ -18,6 +18,7 @@ struct Benchmark {
 constexpr Benchmark kBenchmarks[] = {
     {"ingest", RunIngest, "events with links, storms, beside RocksDB and SQLite"},
     {"apply", RunApply, "single commits, refreshes, one more change"},
+    {"load", RunLoad, "kgctl load of events, of refreshes, of the predecessor's mix"},
     {"walk", RunWalk, "breadth-first walks over a million nodes and ten million edges"},
     {"causes", RunCauses, "root cause and blast radius with many episodes stored; opening them"},
     {"disk", RunDisk, "bytes per episode by kind of row"},
