@@ -106,4 +106,9 @@ std::unique_ptr<Cursor> SnapshotImpl::Scan(const BucketPtr& bucket, ScopeId scop
                                       prefix, from);
 }
 
+std::unique_ptr<Cursor> SnapshotImpl::ScanFamily(rocksdb::ColumnFamilyHandle* family,
+                                                 absl::string_view from) const {
+  return std::make_unique<PrefixScan>(db_, pin_, family, RowPrefix::None(), "", from);
+}
+
 }  // namespace kg::storage::internal

@@ -56,6 +56,11 @@ class SnapshotImpl final : public Snapshot {
   std::unique_ptr<Cursor> Scan(const BucketPtr& bucket, ScopeId scope, RecordKind kind,
                                absl::string_view prefix, absl::string_view from) const override;
 
+  // All rows of a family under their whole keys, from the first at or after `from` on.
+  std::unique_ptr<Cursor> ScanFamily(rocksdb::ColumnFamilyHandle* family,
+                                     absl::string_view from) const;
+  rocksdb::ColumnFamilyHandle* TableFamily(Table table) const { return db_->table(table); }
+
  private:
   absl::StatusOr<uint64_t> ReadSequence() const;
   absl::StatusOr<std::optional<std::string>> GetRow(rocksdb::ColumnFamilyHandle* family,

@@ -77,6 +77,7 @@ CommandPtr MakeStats();
 CommandPtr MakeDiff();
 CommandPtr MakeDeadLetters();
 CommandPtr MakeDoctor();
+CommandPtr MakeVerify();
 CommandPtr MakeVersion();
 CommandPtr MakeCompletion();
 

@@ -16,6 +16,7 @@ std::vector<CommandPtr> AllCommands() {
   commands.push_back(MakeDiff());
   commands.push_back(MakeStats());
   commands.push_back(MakeDoctor());
+  commands.push_back(MakeVerify());
   commands.push_back(MakeDeadLetters());
   commands.push_back(MakeServe());
   commands.push_back(MakeVersion());

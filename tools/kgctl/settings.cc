@@ -103,7 +103,7 @@ absl::Status Check(const SettingInfo& info, const std::string& text) {
 
 const std::vector<SettingInfo>& AllSettings() {
   using T = SettingType;
-  constexpr unsigned kAll = kQuestions | kLoad | kServe;
+  constexpr unsigned kAll = kQuestions | kLoad | kServe | kVerify;
   static const auto* settings = new std::vector<SettingInfo>{
       {Setting::kDataDir,
        "--data-dir",
@@ -153,7 +153,7 @@ const std::vector<SettingInfo>& AllSettings() {
        "retention",
        T::kDuration,
        "7d",
-       kLoad | kServe,
+       kLoad | kServe | kVerify,
        "How long data is kept"},
       {Setting::kMaxBytes,
        "--max-bytes",
@@ -203,7 +203,7 @@ const std::vector<SettingInfo>& AllSettings() {
        "rules",
        T::kText,
        "",
-       kLoad | kServe,
+       kLoad | kServe | kVerify,
        "Rule tables in place of the built-in ones"},
       {Setting::kFutureTolerance,
        "--future-tolerance",
@@ -420,6 +420,7 @@ std::string SettingsHelp() {
     if ((info.uses & kQuestions) != 0) users.push_back("questions");
     if ((info.uses & kLoad) != 0) users.push_back("load");
     if ((info.uses & kServe) != 0) users.push_back("serve");
+    if ((info.uses & kVerify) != 0) users.push_back("verify");
     absl::StrAppend(&out, "\n", info.flag, " ", info.value, "\n");
     for (const std::string& line : Wrap(info.help, 90)) absl::StrAppend(&out, "    ", line, "\n");
     absl::StrAppend(&out, "    env ", info.variable);

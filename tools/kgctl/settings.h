@@ -48,7 +48,7 @@ enum class SettingType {
 };
 
 // Who uses a setting.
-enum SettingUse : unsigned { kQuestions = 1, kLoad = 2, kServe = 4 };
+enum SettingUse : unsigned { kQuestions = 1, kLoad = 2, kServe = 4, kVerify = 8 };
 
 struct SettingInfo {
   Setting id;
