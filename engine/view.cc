@@ -210,15 +210,21 @@ absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, R
     }
     if (rec.valid.from < when.to && rec.valid.to > when.from) out.push_back(std::move(rec));
   };
+  bool newest_only = false;
   auto row = p_.snapshot->Get(scope, storage::Table::kResource, storage::keys::Resource(id));
   if (!row.ok()) return row.status();
   if (row->has_value()) {
     auto resource = records::DecodeResource(**row);
     if (!resource.ok()) return resource.status();
-    for (records::RevisionRow& r : resource->newest) add(std::move(r), kForever);
+    // What a bucket holds of it ended before the newest state of its lane began.
+    newest_only = !resource->newest.empty();
+    for (records::RevisionRow& r : resource->newest) {
+      newest_only = newest_only && r.stretch.first <= when.from;
+      add(std::move(r), kForever);
+    }
   }
   for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
-    if (storage::BucketEnd(b) <= when.from) continue;
+    if (newest_only || storage::BucketEnd(b) <= when.from) continue;
     for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kRevision,
                                     storage::keys::RevisionPrefix(id));
          c->Valid(); c->Next()) {

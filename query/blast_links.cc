@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -9,6 +10,9 @@ namespace kg::query {
 namespace {
 
 constexpr int kMaxChain = 32;  // trees are no deeper in practice; a damaged one must not hang us
+
+// Past faults of an origin that may still show: those that were there this long before the window.
+constexpr Duration kFaultLooksBack = std::chrono::hours(24);
 
 using Origins = absl::flat_hash_map<ResourceId, size_t>;
 
@@ -38,13 +42,43 @@ bool TraceBack(const View& view, const IncidentTree& tree, const BurstPtr& burst
   return false;
 }
 
-bool Holds(const IncidentTree& tree, const Origins& origins, Timestamp as_of, BudgetMeter* meter) {
-  bool found = false;
-  tree.members.ForEach([&](const std::pair<EpisodeKey, ResourceId>& m) {
-    if (m.first.onset > as_of || !meter->TakeNodes()) return false;
-    found = origins.count(m.second) != 0;
-    return !found;
-  });
+// The tree that a burst belongs to; nullptr: in none, or what joins it to its root has expired.
+IncidentPtr TreeOf(const View& view, ScopeId scope, BurstPtr at) {
+  IncidentPtr found;
+  for (int i = 0; i < kMaxChain && at != nullptr; ++i) {
+    view.incidents().ForEachFrom(std::make_pair(scope, at->key), [&](const IncidentPtr& tree) {
+      if (tree->scope == scope && tree->root == at->key) found = tree;
+      return false;
+    });
+    if (found != nullptr || at->causes.empty()) break;
+    at = FindBurst(view.graph(), at->causes.front().cause_resource, at->causes.front().cause);
+  }
+  return found;
+}
+
+// The trees in which an origin has a part, by root: through what was there at its fault or later,
+// or before the window, but not by more than kFaultLooksBack.
+std::vector<IncidentPtr> TreesOf(const View& view, const std::vector<BlastOrigin>& origins,
+                                 const std::vector<Timestamp>& faults, Interval window,
+                                 BudgetMeter* meter) {
+  std::map<EpisodeKey, IncidentPtr> trees;
+  for (size_t o = 0; o < origins.size(); ++o) {
+    const Timestamp before = window.from < view.oldest() + kFaultLooksBack
+                                 ? view.oldest()
+                                 : window.from - kFaultLooksBack;
+    const Interval when{std::min(faults[o], before), JustAfter(view.as_of())};
+    const Node* node = view.graph().Find(origins[o].resource, when.from);
+    if (node == nullptr || node->name == nullptr) continue;
+    node->bursts.ForEachIn(when, [&](const BurstPtr& b) {
+      IncidentPtr tree = TreeOf(view, node->name->scope, b);
+      // A tree of one is only its root, and most are.
+      if (tree != nullptr && tree->root.onset <= view.as_of() && tree->members.size() > 1)
+        trees.emplace(tree->root, std::move(tree));
+      return meter->TakeNodes();
+    });
+  }
+  std::vector<IncidentPtr> found;
+  for (auto& [root, tree] : trees) found.push_back(std::move(tree));
   return found;
 }
 
@@ -58,21 +92,15 @@ bool Surer(const LinkedVictim& a, const LinkedVictim& b) {
 
 std::vector<LinkedVictim> FindLinkedVictims(const View& view,
                                             const std::vector<BlastOrigin>& origins,
-                                            Interval window, BudgetMeter* meter) {
+                                            const std::vector<Timestamp>& faults, Interval window,
+                                            BudgetMeter* meter) {
   std::vector<LinkedVictim> found;
-  if (origins.empty()) return found;
   Origins by_resource;
   for (size_t i = 0; i < origins.size(); ++i) by_resource.emplace(origins[i].resource, i);
-  const Node* first = view.graph().Find(origins[0].resource);
-  if (first == nullptr || first->name == nullptr) return found;
-  const ScopeId scope = first->name->scope;
   const Timestamp as_of = view.as_of();
   absl::flat_hash_map<ResourceId, size_t> best;
-  view.incidents().ForEach([&](const IncidentPtr& tree) {
-    if (meter->spent()) return false;
-    // A tree of one is only its root, and most are.
-    if (tree->scope != scope || tree->root.onset > as_of || tree->members.size() < 2) return true;
-    if (!Holds(*tree, by_resource, as_of, meter)) return true;
+  for (const IncidentPtr& tree : TreesOf(view, origins, faults, window, meter)) {
+    if (meter->spent()) break;
     tree->members.ForEach([&](const std::pair<EpisodeKey, ResourceId>& m) {
       if (m.first.onset > as_of || !meter->TakeNodes()) return false;
       if (by_resource.count(m.second) != 0) return true;
@@ -88,8 +116,7 @@ std::vector<LinkedVictim> FindLinkedVictims(const View& view,
         found[known.first->second] = std::move(victim);
       return true;
     });
-    return true;
-  });
+  }
   return found;
 }
 

@@ -17,9 +17,11 @@ struct LinkedVictim {
 };
 
 // For each resource but the origins the surest such failure that is open or of the window, in no
-// particular order.
+// particular order. `faults`: when each origin's began; what was over a day before the window and
+// before that is not followed.
 std::vector<LinkedVictim> FindLinkedVictims(const View& view,
                                             const std::vector<BlastOrigin>& origins,
-                                            Interval window, BudgetMeter* meter);
+                                            const std::vector<Timestamp>& faults, Interval window,
+                                            BudgetMeter* meter);
 
 }  // namespace kg::query

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
 #include <tuple>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 #include "query/blast_links.h"
 
 namespace kg::query {
@@ -15,15 +14,33 @@ namespace {
 
 // What is known of one resource downstream.
 struct Victim {
+  ResourceId id;
   int hops = 0;
   int64_t cost = 0;
-  size_t origin = 0;  // whose path is the best
-  int index = -1;     // into that origin's walk; -1: reached by links alone
-  std::set<int> because_of;
-  std::optional<LinkedVictim> linked;
+  size_t origin = 0;                       // whose path is the best
+  int index = -1;                          // into that origin's walk; -1: reached by links alone
+  absl::InlinedVector<int, 2> because_of;  // rising
+  std::unique_ptr<LinkedVictim> linked;
   BurstPtr burst;  // what shows that it is affected
+
+  void BecauseOf(int rank) {
+    const auto at = std::lower_bound(because_of.begin(), because_of.end(), rank);
+    if (at == because_of.end() || *at != rank) because_of.insert(at, rank);
+  }
 };
-using Victims = std::map<ResourceId, Victim>;
+
+// In the order in which they were found.
+struct Victims {
+  std::vector<Victim> all;
+  absl::flat_hash_map<ResourceId, size_t> places;
+
+  // The one of this slot, and whether it is new.
+  std::pair<Victim&, bool> Of(ResourceId id) {
+    const auto [place, fresh] = places.try_emplace(id, all.size());
+    if (fresh) all.emplace_back().id = id;
+    return {all[place->second], fresh};
+  }
+};
 
 bool IsFailure(const Burst& b) {
   return b.category == Category::kState || b.category == Category::kSymptom;
@@ -85,16 +102,21 @@ struct Work {
 // The best way to each slot over all origins, and which of them lead there at all.
 Victims GatherDownstream(const Work& work) {
   Victims victims;
+  size_t most = 0;
+  for (const std::vector<Reached>& walk : work.walks) most += walk.size();
+  victims.all.reserve(most);
+  victims.places.reserve(most);
   for (size_t o = 0; o < work.walks.size(); ++o) {
     const int rank = work.question.origins[o].rank;
     for (size_t i = 1; i < work.walks[o].size(); ++i) {
       const Reached& r = work.walks[o][i];
       if (work.origins.count(r.id) != 0) continue;
-      const auto known = victims.try_emplace(r.id);
-      Victim& v = known.first->second;
-      const bool better = known.second || std::tie(r.cost, r.hops) < std::tie(v.cost, v.hops);
+      const auto [v, fresh] = victims.Of(r.id);
+      const bool better = fresh || std::tie(r.cost, r.hops) < std::tie(v.cost, v.hops) ||
+                          (o == v.origin && r.cost == v.cost && r.hops == v.hops &&
+                           r.state < work.walks[o][v.index].state);
       if (better) v.cost = r.cost, v.hops = r.hops, v.origin = o, v.index = static_cast<int>(i);
-      v.because_of.insert(rank);
+      v.BecauseOf(rank);
     }
   }
   return victims;
@@ -103,11 +125,11 @@ Victims GatherDownstream(const Work& work) {
 void AddFailures(const Work& work, Victims* victims) {
   for (size_t o = 0; o < work.walks.size(); ++o) {
     for (size_t i = 1; i < work.walks[o].size(); ++i) {
-      const auto v = victims->find(work.walks[o][i].id);
-      if (v == victims->end()) continue;
+      const auto v = victims->places.find(work.walks[o][i].id);
+      if (v == victims->places.end()) continue;
       const BurstPtr b = FailureOnTheWay(work.view, work.walks[o], static_cast<int>(i),
                                          work.faults[o], work.question.window);
-      BurstPtr& burst = v->second.burst;
+      BurstPtr& burst = victims->all[v->second].burst;
       if (b != nullptr && (burst == nullptr || TellsMore(work.view.rules(), b, burst))) burst = b;
     }
   }
@@ -115,33 +137,56 @@ void AddFailures(const Work& work, Victims* victims) {
 
 void AddLinked(const Work& work, std::vector<LinkedVictim> linked, Victims* victims) {
   for (LinkedVictim& l : linked) {
-    const auto known = victims->try_emplace(l.burst->resource);
-    Victim& v = known.first->second;
-    v.because_of.insert(work.question.origins[l.origin].rank);
-    if (known.second || v.index < 0) {
-      if (known.second || l.hops < v.hops)
-        v.hops = l.hops, v.cost = l.cost_milli, v.origin = l.origin;
+    const auto [v, fresh] = victims->Of(l.burst->resource);
+    v.BecauseOf(work.question.origins[l.origin].rank);
+    if (fresh || v.index < 0) {
+      if (fresh || l.hops < v.hops) v.hops = l.hops, v.cost = l.cost_milli, v.origin = l.origin;
     }
     if (!v.linked || l.confidence > v.linked->confidence) {
       v.burst = l.burst;
-      v.linked = std::move(l);
+      v.linked = std::make_unique<LinkedVictim>(std::move(l));
     }
   }
 }
 
 void AddKnown(const Work& work, Victims* victims) {
   for (const KnownVictim& k : work.question.known) {
-    const auto known = victims->try_emplace(k.burst->resource);
-    Victim& v = known.first->second;
-    v.because_of.insert(work.question.origins[k.origin].rank);
-    if (known.second) v.hops = k.hops, v.origin = k.origin;
+    const auto [v, fresh] = victims->Of(k.burst->resource);
+    v.BecauseOf(work.question.origins[k.origin].rank);
+    if (fresh) v.hops = k.hops, v.origin = k.origin;
     if (v.burst == nullptr) v.burst = k.burst;
   }
 }
 
-AffectedAnswer Show(const Work& work, ResourceId id, const Victim& v) {
+// Affected ones first, then by distance and what else `FindBlastRadius` promises; as many as are to
+// be shown.
+std::vector<const Victim*> FirstOf(const Work& work, const Victims& victims) {
+  std::vector<const Victim*> order;
+  for (const Victim& v : victims.all) order.push_back(&v);
+  const auto confidence = [](const Victim& v) { return v.linked ? v.linked->confidence : 0.0; };
+  const auto severity = [](const Victim& v) {
+    return v.burst ? static_cast<int>(v.burst->severity) : -1;
+  };
+  const auto before = [&](const Victim* x, const Victim* y) {
+    const Victim& a = *x;
+    const Victim& b = *y;
+    if ((a.burst != nullptr) != (b.burst != nullptr)) return a.burst != nullptr;
+    if (a.hops != b.hops) return a.hops < b.hops;
+    if (confidence(a) != confidence(b)) return confidence(a) > confidence(b);
+    if (severity(a) != severity(b)) return severity(a) > severity(b);
+    if (a.cost != b.cost) return a.cost < b.cost;
+    return NameLess(work.say.Name(a.id), work.say.Name(b.id));
+  };
+  const size_t shown = std::min<size_t>(order.size(), work.question.limit);
+  std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(shown), order.end(),
+                    before);
+  order.resize(shown);
+  return order;
+}
+
+AffectedAnswer Show(const Work& work, const Victim& v) {
   AffectedAnswer a;
-  a.resource = work.say.Resource(id);
+  a.resource = work.say.Resource(v.id);
   a.state = v.burst != nullptr ? "affected" : "at_risk";
   a.distance = v.hops;
   a.because_of.assign(v.because_of.begin(), v.because_of.end());
@@ -182,30 +227,14 @@ BlastRadiusAnswer FindBlastRadius(const View& view, const BlastRadiusQuestion& q
   Victims victims = GatherDownstream(work);
   AddFailures(work, &victims);
   meter->Enter("chains of causes");
-  AddLinked(work, FindLinkedVictims(view, question.origins, question.window, meter), &victims);
+  AddLinked(work, FindLinkedVictims(view, question.origins, work.faults, question.window, meter),
+            &victims);
   AddKnown(work, &victims);
 
-  std::vector<const Victims::value_type*> order;
-  for (const auto& v : victims) order.push_back(&v);
-  const auto confidence = [](const Victim& v) { return v.linked ? v.linked->confidence : 0.0; };
-  const auto severity = [](const Victim& v) {
-    return v.burst ? static_cast<int>(v.burst->severity) : -1;
-  };
-  std::sort(order.begin(), order.end(), [&](const auto* x, const auto* y) {
-    const Victim& a = x->second;
-    const Victim& b = y->second;
-    if ((a.burst != nullptr) != (b.burst != nullptr)) return a.burst != nullptr;
-    if (a.hops != b.hops) return a.hops < b.hops;
-    if (confidence(a) != confidence(b)) return confidence(a) > confidence(b);
-    if (severity(a) != severity(b)) return severity(a) > severity(b);
-    if (a.cost != b.cost) return a.cost < b.cost;
-    return NameLess(say.Name(x->first), say.Name(y->first));
-  });
-  answer.total = order.size();
-  for (const auto* v : order) {
-    if (answer.affected.size() >= question.limit) break;
+  answer.total = victims.all.size();
+  for (const Victim* v : FirstOf(work, victims)) {
     if (!meter->RoomForResult(answer.affected.size())) break;
-    answer.affected.push_back(Show(work, v->first, v->second));
+    answer.affected.push_back(Show(work, *v));
   }
   answer.truncated = meter->truncated();
   return answer;

@@ -124,6 +124,12 @@ const SlotName& Describer::Name(ResourceId id) const {
   return node != nullptr && node->name != nullptr ? *node->name : NoName();
 }
 
+const ResourceAnswer& Describer::Resource(ResourceId id) const {
+  const auto [told, fresh] = told_.try_emplace(id);
+  if (fresh) told->second = Resource(id, view_.as_of());
+  return told->second;
+}
+
 ResourceAnswer Describer::Resource(ResourceId id, Timestamp at) const {
   const SlotName& name = Name(id);
   ResourceAnswer answer;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/view.h"
@@ -57,13 +58,13 @@ void ForEachBurst(const Graph& graph, ResourceId id, Interval when, Fn&& fn) {
   node->bursts.ForEachIn(when, [&](const BurstPtr& b) { return bool(fn(*b)); });
 }
 
-// Speaks for one view; keep it no longer than that. Thread-safe.
+// Speaks for one view; keep it no longer than that. One thread.
 class Describer {
  public:
   explicit Describer(const View& view);
 
   const SlotName& Name(ResourceId id) const;
-  ResourceAnswer Resource(ResourceId id) const { return Resource(id, view_.as_of()); }
+  const ResourceAnswer& Resource(ResourceId id) const;  // valid until the next call
   // As of another time.
   ResourceAnswer Resource(ResourceId id, Timestamp at) const;
   // `arrow` walked along (from -> to) or against it (to -> from).
@@ -87,6 +88,7 @@ class Describer {
   const View& view_;
   const EdgeTypeId controls_;
   std::map<ScopeId, std::string> clusters_;
+  mutable absl::flat_hash_map<ResourceId, ResourceAnswer> told_;  // as of the view
 };
 
 // As of view.as_of(): exists says whether a life of it holds then.

@@ -104,12 +104,13 @@ std::vector<Reached> WalkDownstream(const Describer& say, ResourceId origin, int
   const RuleBook& rules = say.view().rules();
   const Ownership ownership{rules.EdgeTypeByName("CONTROLS"), rules.EdgeTypeByName("OWNED_BY")};
   Implied implied(say, say.Name(origin).scope, meter);
+  std::vector<Step> steps;
   CostWalk walk;
   walk.max_hops = max_hops;
   walk.max_cost = max_cost_milli;
-  walk.expand = [&](const Reached& at, uint8_t state, std::vector<CostStep>* out) {
-    if (state == kCreates) return true;
-    std::vector<Step> steps;
+  walk.expand = [&](const Reached& at, std::vector<CostStep>* out) {
+    if (at.state == kCreates) return true;
+    steps.clear();
     bool within = StepsAt(say, at.id, WalkDirection::kBoth, /*ordered=*/false, meter, &steps);
     for (const Step& step : steps) {
       const EdgeTypeInfo& type = rules.EdgeType(step.arrow.type);
@@ -117,10 +118,10 @@ std::vector<Reached> WalkDownstream(const Describer& say, ResourceId origin, int
       uint8_t next = kFree;
       if (ownership.Is(step.arrow.type)) {
         const bool up = ownership.Up(step);
-        if (!up && state == kCameUp) continue;
+        if (!up && at.state == kCameUp) continue;
         if (up) next = kCameUp;
       } else if (type.travels == Travels::kBoth) {
-        next = state;  // or an autoscaler would be a way round to the siblings
+        next = at.state;  // or an autoscaler would be a way round to the siblings
       }
       out->push_back({step, std::max<int64_t>(1, std::llround(type.hop_cost * 1000)), next});
     }

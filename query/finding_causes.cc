@@ -178,10 +178,21 @@ double FindingCauses::Temporal(const Finding& what, const PairPrior& prior,
   return known ? likelihood : std::min(likelihood, kUnknownOnset);
 }
 
+bool FindingCauses::MayGroup(const Burst& effect, const Step& step) const {
+  for (ClassId cls : findings_.Possible(step.slot)) {
+    CauseLink most;
+    most.domain = view_.rules().Prior(cls, effect.cls, step.kind).prior;
+    most.confidence = 0.3 + 0.3 / (1.0 + step.cost) + 0.4 * most.domain;
+    if (Groups(most)) return true;
+  }
+  return false;
+}
+
 std::optional<FoundCause> FindingCauses::Weigh(const Burst& effect, const std::vector<Step>& walk,
                                                int index) {
   const Step& step = walk[index];
-  if (!step.is_best) return std::nullopt;
+  // Learning what is wrong with an object takes reading it: not for what would not count.
+  if (!step.is_best || !MayGroup(effect, step)) return std::nullopt;
   const std::optional<Finding>& what = findings_.Of(step.slot);
   if (!what.has_value()) return std::nullopt;
   const bool missing = what->kind == "missing_object";

@@ -46,6 +46,7 @@ class FindingCauses {
   std::vector<Step> Walk(const Burst& effect);
   template <typename Fn>
   void ForEachNext(const Burst& effect, const Step& from, Fn&& fn);
+  bool MayGroup(const Burst& effect, const Step& step) const;
   std::optional<FoundCause> Weigh(const Burst& effect, const std::vector<Step>& walk, int index);
   bool MayMiss(const Burst& effect, const std::vector<Step>& walk, int index,
                const Finding& missing);

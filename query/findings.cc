@@ -70,6 +70,18 @@ std::optional<Finding> Findings::Find(ResourceId id) {
   return std::nullopt;
 }
 
+std::vector<ClassId> Findings::Possible(ResourceId id) const {
+  const RuleBook& rules = view_.rules();
+  const Node* node = view_.graph().Find(id);
+  if (node == nullptr || node->name == nullptr) return {};
+  if (node->AliveAt(view_.as_of()) == nullptr) return {rules.ClassByName("REF_MISSING")};
+  if (node->name->kind == "Service" && node->name->group.empty())
+    return {rules.ClassByName("SELECTOR_EMPTY"), rules.ClassByName("PORT_MISMATCH")};
+  const auto kind = rules.KindByName(node->name->kind);
+  if (kind.has_value() && IsWorkload(*kind)) return {rules.ClassByName("ZERO_REPLICAS")};
+  return {};
+}
+
 std::optional<Finding> Findings::OfService(ResourceId id) {
   const Fields& fields = FieldsOf(id);
   const std::map<std::string, std::string> selector = MapAt(fields, "spec.selector");

@@ -41,6 +41,9 @@ class Findings {
   // there: it was deleted, or others of its kind were seen and it was not (REF_MISSING).
   const std::optional<Finding>& Of(ResourceId id);
 
+  // The classes that Of(id) may be of, told without reading anything.
+  std::vector<ClassId> Possible(ResourceId id) const;
+
   // The workloads whose pod template the Service selects, while it selects no living pod; by name.
   const std::vector<ResourceId>& WorkloadsBehind(ResourceId service);
   // The Services that select this workload's pod template; by name.

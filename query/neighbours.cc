@@ -139,7 +139,7 @@ PathAnswer FindPath(const View& view, ResourceId from, ResourceId to, BudgetMete
   meter->Enter("path");
   CostWalk walk;
   walk.target = to;
-  walk.expand = [&](const Reached& at, uint8_t, std::vector<CostStep>* out) {
+  walk.expand = [&](const Reached& at, std::vector<CostStep>* out) {
     std::vector<Step> steps;
     const bool within = StepsAt(say, at.id, WalkDirection::kBoth, /*ordered=*/false, meter, &steps);
     for (const Step& step : steps) {

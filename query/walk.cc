@@ -1,9 +1,10 @@
 #include "query/walk.h"
 
 #include <algorithm>
-#include <queue>
+#include <map>
 #include <tuple>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 
 namespace kg::query {
@@ -49,7 +50,6 @@ bool StepsAt(const Describer& say, ResourceId id, WalkDirection direction, bool 
   const Timestamp at = say.view().as_of();
   const size_t first = steps->size();
   if (!meter->FitsEdges(DegreeOf(graph, id))) ordered = true;
-  bool within = true;
   for (Direction d : {Direction::kOut, Direction::kIn}) {
     const bool out = d == Direction::kOut;
     if (direction == (out ? WalkDirection::kIn : WalkDirection::kOut)) continue;
@@ -57,13 +57,11 @@ bool StepsAt(const Describer& say, ResourceId id, WalkDirection direction, bool 
                       [&](ResourceId other, EdgeTypeId type, uint16_t flags, Interval valid) {
                         if (other == id) return true;
                         Step step{{out ? id : other, out ? other : id, type, flags, valid}, !out};
-                        if (!ordered && !(within = meter->TakeEdges())) return false;
                         steps->push_back(step);
                         return true;
                       });
-    if (!within) return false;
   }
-  if (!ordered) return true;
+  if (!ordered) return meter->TakeEdges(steps->size() - first);
   std::sort(steps->begin() + first, steps->end(),
             [&](const Step& a, const Step& b) { return StepLess(say, a, b); });
   for (size_t i = first; i < steps->size(); ++i) {
@@ -123,51 +121,82 @@ std::vector<Reached> WalkHops(const Describer& say, ResourceId origin, int hops,
   return reached;
 }
 
+namespace {
+
+// Of two ways to the same slot and state at the same price, the one that a reader would expect.
+bool WayLess(const Describer& say, const std::vector<Reached>& reached, const Reached& a,
+             const Reached& b) {
+  if (StepLess(say, a.via, b.via)) return true;
+  if (StepLess(say, b.via, a.via)) return false;
+  return reached[a.previous].state < reached[b.previous].state;
+}
+
+// True when expanding all of these fits the budget, whatever each of them leads to.
+bool Fits(const Graph& graph, const std::vector<Reached>& ways, BudgetMeter* meter) {
+  // Dependants that no edge gives are no more than there are slots.
+  uint64_t most = graph.end_id();
+  for (const Reached& w : ways) most += DegreeOf(graph, w.id);
+  return meter->FitsNodes(ways.size()) && meter->FitsEdges(most);
+}
+
+}  // namespace
+
 std::vector<Reached> WalkCosts(const Describer& say, ResourceId origin, const CostWalk& walk,
                                BudgetMeter* meter) {
-  struct Waiting {
-    Reached reached;
-    uint8_t state;
+  using Price = std::pair<int64_t, int>;  // cost, hops
+  struct Best {
+    Price price;
+    bool settled = false;
+    size_t at = 0;  // among the ways of the price that is being settled
   };
-  // A way that is no better than one waiting for the same slot and state is not kept, so the queue
-  // holds one entry per improvement and stale ones are skipped when they come up.
-  const auto later = [&](const Waiting& a, const Waiting& b) {
-    if (a.reached.cost != b.reached.cost) return a.reached.cost > b.reached.cost;
-    if (a.reached.hops != b.reached.hops) return a.reached.hops > b.reached.hops;
-    if (a.reached.previous < 0 || b.reached.previous < 0) return false;
-    if (StepLess(say, b.reached.via, a.reached.via)) return true;
-    if (StepLess(say, a.reached.via, b.reached.via)) return false;
-    if (a.state != b.state) return a.state > b.state;
-    return a.reached.previous > b.reached.previous;
-  };
-  std::priority_queue<Waiting, std::vector<Waiting>, decltype(later)> queue(later);
-  using Key = std::pair<uint32_t, uint8_t>;
-  absl::flat_hash_map<Key, std::pair<int64_t, int>> best;  // cost, hops
-  absl::flat_hash_set<Key> settled;
+  const auto price_of = [](const Reached& r) { return Price{r.cost, r.hops}; };
+  const auto key_of = [](const Reached& r) { return std::make_pair(r.id.value, r.state); };
+  absl::flat_hash_map<std::pair<uint32_t, uint8_t>, Best> best;
   std::vector<Reached> reached;
   std::vector<CostStep> steps;
-  queue.push({{origin, 0, 0, {}, -1}, 0});
-  while (!queue.empty()) {
-    const Waiting next = queue.top();
-    queue.pop();
-    if (!settled.insert({next.reached.id.value, next.state}).second) continue;
-    if (!meter->TakeNodes()) break;
-    const int index = static_cast<int>(reached.size());
-    reached.push_back(next.reached);
-    if (walk.target && next.reached.id == *walk.target) break;
-    if (next.reached.hops >= walk.max_hops) continue;
-    steps.clear();
-    const bool within = walk.expand(next.reached, next.state, &steps);
-    for (const CostStep& s : steps) {
-      const Key key{s.step.target().value, s.state};
-      const std::pair<int64_t, int> cost{next.reached.cost + s.cost, next.reached.hops + 1};
-      if (cost.first > walk.max_cost || settled.count(key) != 0) continue;
-      const auto known = best.emplace(key, cost);
-      if (!known.second && known.first->second < cost) continue;
-      known.first->second = cost;
-      queue.push({{s.step.target(), cost.second, cost.first, s.step, index}, s.state});
+  // Ways of one price are taken together, so that names are compared only where two of them lead to
+  // the same place, or where the budget may cut among them.
+  std::map<Price, std::vector<Reached>> waiting;
+  waiting[{0, 0}].push_back({origin, 0, 0, {}, -1});
+  best[{origin.value, 0}] = {{0, 0}};
+  while (!waiting.empty()) {
+    std::vector<Reached> ways;
+    for (const Reached& w : waiting.begin()->second) {
+      Best& b = best[key_of(w)];
+      if (!b.settled && b.price == price_of(w)) {
+        b.settled = true;
+        b.at = ways.size();
+        ways.push_back(w);
+      } else if (b.price == price_of(w) && WayLess(say, reached, w, ways[b.at])) {
+        ways[b.at] = w;
+      }
     }
-    if (!within) break;
+    waiting.erase(waiting.begin());
+    if (ways.size() > 1 && !Fits(say.view().graph(), ways, meter)) {
+      std::sort(ways.begin(), ways.end(), [&](const Reached& a, const Reached& b) {
+        const int names = CompareNames(say, a.id, b.id);
+        return names != 0 ? names < 0 : a.state < b.state;
+      });
+    }
+    for (const Reached& next : ways) {
+      if (!meter->TakeNodes()) return reached;
+      const int index = static_cast<int>(reached.size());
+      reached.push_back(next);
+      if (walk.target && next.id == *walk.target) return reached;
+      if (next.hops >= walk.max_hops) continue;
+      steps.clear();
+      const bool within = walk.expand(next, &steps);
+      for (const CostStep& s : steps) {
+        const Reached way{s.step.target(), next.hops + 1, next.cost + s.cost,
+                          s.step,          index,         s.state};
+        if (way.cost > walk.max_cost) continue;
+        const auto [known, fresh] = best.try_emplace(key_of(way), Best{price_of(way)});
+        if (!fresh && (known->second.settled || known->second.price < price_of(way))) continue;
+        known->second.price = price_of(way);
+        waiting[price_of(way)].push_back(way);
+      }
+      if (!within) return reached;
+    }
   }
   return reached;
 }

@@ -33,6 +33,7 @@ struct Reached {
   int64_t cost = 0;
   Step via;           // the last step to it; of no meaning for an origin
   int previous = -1;  // index of the slot (and state) that `via` came from
+  uint8_t state = 0;  // of a cost walk: the caller's
 };
 
 // The edges at `id` valid at view.as_of(), without loops. Takes one edge of the budget for each;
@@ -56,15 +57,16 @@ struct CostStep {
 };
 struct CostWalk {
   // The steps that lead on from a slot. They may come in any order. False: the budget ran out.
-  std::function<bool(const Reached& at, uint8_t state, std::vector<CostStep>* steps)> expand;
+  std::function<bool(const Reached& at, std::vector<CostStep>* steps)> expand;
   // Stops the walk once this slot is settled.
   std::optional<ResourceId> target;
   int max_hops = 16;
   int64_t max_cost = 1'000'000;
 };
 
-// The cheapest ways from `origin` by cost, then hops, then names, in the order in which they were
-// settled. With states a slot may occur more than once, its cheapest first.
+// The cheapest ways from `origin` by cost, then hops, in no particular order among equals. Of ways
+// that cost the same the first by names. With states a slot may occur more than once, its cheapest
+// first.
 std::vector<Reached> WalkCosts(const Describer& say, ResourceId origin, const CostWalk& walk,
                                BudgetMeter* meter);
 

@@ -130,7 +130,9 @@ absl::Status ApplyOne(const std::string& name, const std::string& value, RocksOp
 absl::StatusOr<RocksOptions> MakeRocksOptions(const StoreOptions& options, rocksdb::Env* env,
                                               std::shared_ptr<BackgroundWatch> watch) {
   rocksdb::LRUCacheOptions cache_options;
-  cache_options.capacity = options.block_cache_bytes;
+  // Memtables are charged to the cache, so that one number bounds both; without room of their own
+  // they would push every block out.
+  cache_options.capacity = options.block_cache_bytes + options.write_buffer_bytes;
   cache_options.high_pri_pool_ratio = 0.3;
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(cache_options);
 
