@@ -97,6 +97,26 @@ std::vector<StoredRow> ReadRows(const std::string& dir, ScopeId scope) {
   return rows;
 }
 
+uint64_t CountRows(const std::string& dir, ScopeId scope,
+                   const std::vector<storage::Table>& tables) {
+  const auto store = OpenStore(dir, true);
+  const auto snapshot = store->GetSnapshot();
+  uint64_t rows = 0;
+  auto count = [&](std::unique_ptr<storage::Cursor> cursor) {
+    for (; cursor->Valid(); cursor->Next()) ++rows;
+    Check(cursor->status(), "reading rows");
+  };
+  if (!tables.empty()) {
+    for (storage::Table table : tables) count(snapshot->Scan(scope, table, ""));
+    return rows;
+  }
+  for (storage::Table table : kTables) count(snapshot->Scan(scope, table, ""));
+  for (const storage::BucketPtr& bucket : snapshot->buckets()) {
+    for (storage::RecordKind kind : kKinds) count(snapshot->Scan(bucket, scope, kind, ""));
+  }
+  return rows;
+}
+
 FillResult FillBatch(const std::string& dir, const std::vector<StoredRow>& rows, size_t batches,
                      double rewrite) {
   std::vector<const StoredRow*> order;

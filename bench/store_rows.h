@@ -26,6 +26,11 @@ struct StoredRow {
 // `open` and `incident` and of every bucket.
 std::vector<StoredRow> ReadRows(const std::string& dir, ScopeId scope);
 
+// Reads those rows in key order and keeps none: how many there are. `tables` empty: all of them and
+// all buckets, else these tables alone.
+uint64_t CountRows(const std::string& dir, ScopeId scope,
+                   const std::vector<storage::Table>& tables);
+
 struct FillResult {
   double seconds = 0;
   uint64_t rows = 0;
