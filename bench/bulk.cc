@@ -73,6 +73,12 @@ void RunBulk(const Settings& settings, Report* report) {
   const Csr csr = MakeCsr(nodes, settings.bulk_edges, Degrees::kUniform, &random);
   const std::string of = absl::StrFormat("%.0e nodes, %.0e edges", static_cast<double>(nodes),
                                          static_cast<double>(settings.bulk_edges));
+  if (settings.bulk_edges < 10'000'000) {
+    report->Skip(
+        absl::StrFormat("10^7 edges were to be told; these are %d (--edges 10000000: "
+                        "minutes, and about 10 GB of memory)",
+                        settings.bulk_edges));
+  }
   const uint64_t before = ResidentBytes();
   {
     const auto db = OpenAt(dir);

@@ -134,8 +134,10 @@ void RunDisk(const Settings& settings, Report* report) {
   RocksFiles files(dir);
   const double before = static_cast<double>(files.LiveBytes());
   files.CompactAll();
+  double sum = 0;
   for (const auto& [kind, bytes] : files.BytesByKind()) {
     if (bytes == 0) continue;
+    sum += static_cast<double>(bytes);
     const auto& [rows, raw_bytes] = raw[kind];
     report->Add(
         {"disk", kind + (kind.size() == 1 ? " rows" : "") + ", per episode",
@@ -146,6 +148,8 @@ void RunDisk(const Settings& settings, Report* report) {
                                      static_cast<double>(raw_bytes) / static_cast<double>(rows))});
   }
   const double after = static_cast<double>(files.LiveBytes());
+  report->Add({"disk", "filters and indexes, per episode", (after - sum) / episodes, "B",
+               Better::kLower, "", 0, ""});
   report->Note(absl::StrFormat("live files: %.1f MB before, %.1f MB after compaction", before / 1e6,
                                after / 1e6));
   report->Add({"disk", "all live files, per episode", after / episodes, "B", Better::kLower,

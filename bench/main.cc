@@ -22,9 +22,10 @@ constexpr Benchmark kBenchmarks[] = {
     {"apply", RunApply, "single commits, refreshes, one more change"},
     {"load", RunLoad, "kgctl load of events, of refreshes, of the predecessor's mix"},
     {"walk", RunWalk, "breadth-first walks over a million nodes and ten million edges"},
+    {"peers", RunPeers, "three hops on SQLite and Kuzu, with --peers"},
     {"past", RunPast, "walks as of a past moment"},
     {"grow", RunGrow, "one store that fills: ingest, questions, readers, opening, memory"},
-    {"bulk", RunBulk, "ten million edges as mutations; opening them"},
+    {"bulk", RunBulk, "a large graph as mutations; opening it"},
     {"disk", RunDisk, "bytes per episode by kind of row, compacted"},
 };
 
@@ -33,12 +34,13 @@ int Usage(int code) {
       "kg_bench [--quick] [--peers] [--json FILE] [--dir DIR] [NAME...]\n"
       "  --quick       small sizes\n"
       "  --peers       walks on SQLite and Kuzu as well\n"
+      "  --python PROGRAM  for Kuzu: has its package (python3)\n"
       "  --json FILE   the figures as JSON, too\n"
       "  --dir DIR     where to keep scratch data (default /tmp); measures that disk\n"
       "  --events N    of the ingest run (200000)\n"
       "  --episodes N  of the store that grows (10000000)\n"
       "  --minutes N   for how long it may grow (5)\n"
-      "  --edges N     of the bulk load (10000000)");
+      "  --edges N     of the bulk load (1000000)");
   for (const Benchmark& b : kBenchmarks) std::printf("  %-8s %s\n", b.name, b.what);
   return code;
 }
@@ -48,7 +50,7 @@ void SetDefaults(Settings* s) {
   if (s->events == 0) s->events = quick ? 50'000 : 200'000;
   if (s->episodes == 0) s->episodes = quick ? 100'000 : 10'000'000;
   if (s->grow_seconds == 0) s->grow_seconds = quick ? 15 : 300;
-  if (s->bulk_edges == 0) s->bulk_edges = quick ? 100'000 : 10'000'000;
+  if (s->bulk_edges == 0) s->bulk_edges = quick ? 100'000 : 1'000'000;
 }
 
 int Run(int argc, char** argv) {
@@ -65,6 +67,8 @@ int Run(int argc, char** argv) {
       settings.quick = true;
     } else if (a == "--peers") {
       settings.peers = true;
+    } else if (a == "--python") {
+      settings.python = value();
     } else if (a == "--json") {
       json = value();
     } else if (a == "--dir") {
