@@ -174,6 +174,9 @@ struct StoreIdentity {
   uint64_t epoch = 0;    // grows when history was replaced: restore, repair
 };
 
+// The newest format that this program reads and writes.
+uint32_t NewestFormat();
+
 struct MaintenanceReport {
   std::vector<Timestamp> created, sealed, dropped;
   uint64_t orphan_files_removed = 0;

@@ -7,6 +7,14 @@
 #include "storage/keys.h"
 #include "storage/records.h"
 
+namespace kg::storage {
+
+uint32_t NewestFormat() {
+  return internal::kFormatVersion;
+}
+
+}  // namespace kg::storage
+
 namespace kg::storage::internal {
 namespace {
 

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "storage/files.h"
 #include "storage/internal/directory.h"
 #include "storage/internal/options.h"
 #include "storage/internal/rocks_status.h"
@@ -161,7 +162,11 @@ absl::StatusOr<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& pa
   std::unique_ptr<StoreImpl> store(
       new StoreImpl(path, options, hooks, *width, rocks->family, opened->db));
   if (absl::Status s = store->Load(opened->buckets); !s.ok()) return s;
-  if (!options.read_only) EnsureReserve(path, options.reserve_bytes);
+  if (!options.read_only) {
+    // Left by a backup that was killed; its links keep files on the disk.
+    RemoveAll(absl::StrCat(path, "/", kStagingFolder)).IgnoreError();
+    EnsureReserve(path, options.reserve_bytes);
+  }
   return store;
 }
 

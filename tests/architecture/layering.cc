@@ -53,6 +53,8 @@ const std::vector<LibraryRule>& LibraryRules() {
        {"server/", "ingest/http_client", "tests/", "bench/"},
        true,
        "the .cc files of server and of ingest/http_client"},
+      {"archive.h", {"storage/archive.cc", "tests/storage/"}, true, "storage/archive.cc"},
+      {"archive_entry.h", {"storage/archive.cc", "tests/storage/"}, true, "storage/archive.cc"},
       {"librdkafka/", {"ingest/kafka", "tests/ingest/"}, false, "ingest/kafka"},
       {"toml++/", {"tools/kgctl/settings_file.cc"}, true, "tools/kgctl/settings_file.cc"},
       {"boost/json",
