@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -74,11 +73,7 @@ void Events(const ScratchDir& scratch, uint64_t events, Report* report) {
   const std::string file = scratch.Sub("events.jsonl"), data = scratch.Sub("events");
   EventMix mix;
   mix.spacing = Spacing(events);
-  {
-    Cluster cluster(kResources, 1);
-    std::ofstream out(file);
-    for (uint64_t i = 0; i < events; ++i) out << EventLine(cluster.Event(i, mix));
-  }
+  WriteEvents(file, events);
   double decode = 0, apply = 0;
   {
     Cluster cluster(kResources, 1);
@@ -101,23 +96,8 @@ void Events(const ScratchDir& scratch, uint64_t events, Report* report) {
 void Refreshes(const ScratchDir& scratch, int rounds, Report* report) {
   const std::string data = scratch.Sub("refresh"), first = scratch.Sub("first.jsonl"),
                     file = scratch.Sub("refresh.jsonl");
-  const Cluster cluster(kResources, 4);
-  uint64_t records = 0;
-  auto write = [&](const std::string& path, int from, int to) {
-    std::ofstream out(path);
-    for (int round = from; round < to; ++round) {
-      const Timestamp at = kStart + 1s * round;
-      for (const Mutation& m : cluster.Objects(at)) {
-        const auto* object = std::get_if<ObjectRecord>(&m);
-        if (object == nullptr) continue;
-        out << StateLine(*object, at);
-        ++records;
-      }
-    }
-  };
-  write(first, 0, 1);
-  records = 0;
-  write(file, 1, rounds + 1);
+  WriteStates(first, 0, 1);
+  const uint64_t records = WriteStates(file, 1, rounds + 1);
   Load(data, first, "first sight", report);
   double decode = 0;
   {

@@ -44,23 +44,23 @@ double AskBlast(const Database& db, ResourceId origin, Timestamp at) {
   return watch.seconds() * 1e6;
 }
 
-Subjects ChooseSubjects(const View& view, size_t most) {
+Subjects ChooseSubjects(const View& view, size_t most, Timestamp since) {
   Subjects s;
   std::vector<IncidentPtr> all;
   view.incidents().ForEach([&](const IncidentPtr& i) {
-    if (i->members.size() >= 2) all.push_back(i);
+    if (i->members.size() >= 2 && LastOnset(i) >= since) all.push_back(i);
     return true;
   });
   Random random(11);
   for (size_t i = 0; i < most && !all.empty(); ++i) {
     const IncidentPtr& incident = all[random.Below(all.size())];
     s.incidents.push_back(incident);
-    size_t at = random.Below(incident->members.size());
+    std::vector<std::pair<EpisodeKey, ResourceId>> members;
     incident->members.ForEach([&](const auto& m) {
-      if (at-- > 0) return true;
-      s.events.push_back(m);
-      return false;
+      if (m.first.onset >= since) members.push_back(m);
+      return true;
     });
+    s.events.push_back(members[random.Below(members.size())]);
   }
   return s;
 }

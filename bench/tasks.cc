@@ -7,6 +7,7 @@
 #include "bench/cluster.h"
 #include "bench/event_run.h"
 #include "bench/setup.h"
+#include "bench/wire.h"
 
 namespace kg::bench {
 namespace {
@@ -31,6 +32,13 @@ int Workload(const std::string& dir, uint64_t events) {
   return 0;
 }
 
+int Mix(const std::string& file, uint64_t percent) {
+  const MixCounts counts = WriteMix(file, static_cast<double>(percent) / 100);
+  std::printf("%llu messages, %llu bytes\n", static_cast<unsigned long long>(counts.messages()),
+              static_cast<unsigned long long>(counts.bytes));
+  return 0;
+}
+
 }  // namespace
 
 int DoTask(const std::vector<std::string>& a) {
@@ -38,6 +46,9 @@ int DoTask(const std::vector<std::string>& a) {
   const uint64_t n = std::strtoull(a[2].c_str(), nullptr, 10);
   if (a[0] == "crash") return Crash(a[1], n);
   if (a[0] == "workload") return Workload(a[1], n);
+  if (a[0] == "mix") return Mix(a[1], n);
+  if (a[0] == "events") return WriteEvents(a[1], n), 0;
+  if (a[0] == "states") return WriteStates(a[1], 0, static_cast<int>(n)), 0;
   return 2;
 }
 

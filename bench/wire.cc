@@ -2,11 +2,15 @@
 
 #include <cctype>
 #include <ctime>
+#include <fstream>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "bench/cluster.h"
+#include "bench/event_run.h"
+#include "bench/setup.h"
 
 namespace kg::bench {
 namespace {
@@ -96,6 +100,30 @@ std::string StateLine(const ObjectRecord& object, Timestamp at) {
   for (char& c : kind) c = static_cast<char>(std::tolower(c));
   return KcatLine("state.k8s.resource", static_cast<uint64_t>(ToMicros(at)), at,
                   absl::StrCat("acme-1::", kind, ":", object.ref.uid), v);
+}
+
+void WriteEvents(const std::string& path, uint64_t events) {
+  Cluster cluster(kResources, 1);
+  EventMix mix;
+  mix.spacing = Spacing(events);
+  std::ofstream out(path);
+  for (uint64_t i = 0; i < events; ++i) out << EventLine(cluster.Event(i, mix));
+}
+
+uint64_t WriteStates(const std::string& path, int from, int to) {
+  const Cluster cluster(kResources, 4);
+  uint64_t lines = 0;
+  std::ofstream out(path);
+  for (int second = from; second < to; ++second) {
+    const Timestamp at = kStart + 1s * second;
+    for (const Mutation& m : cluster.Objects(at)) {
+      const auto* object = std::get_if<ObjectRecord>(&m);
+      if (object == nullptr) continue;
+      out << StateLine(*object, at);
+      ++lines;
+    }
+  }
+  return lines;
 }
 
 }  // namespace kg::bench

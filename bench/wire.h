@@ -21,6 +21,11 @@ std::string KcatLine(const std::string& topic, uint64_t offset, Timestamp at,
 // record; one line. Of an ObjectRecord of bench/cluster.h.
 std::string StateLine(const ObjectRecord& object, Timestamp at);
 
+// The first `events` of the steady run, a line each.
+void WriteEvents(const std::string& path, uint64_t events);
+// All objects of the cluster, once in each second from..to of the run; how many lines.
+uint64_t WriteStates(const std::string& path, int from, int to);
+
 struct MixCounts {
   uint64_t logs = 0, resources = 0, topology = 0, targets = 0, events = 0;
   uint64_t bytes = 0;
