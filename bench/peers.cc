@@ -43,8 +43,9 @@ Result WalkKg(const Csr& csr, const std::vector<uint32_t>& origins) {
   const query::Describer say(view);
   auto walk = [&](uint32_t origin) {
     query::BudgetMeter meter(query::Budget{});
-    return query::WalkHops(say, ResourceId(origin + 1), kHops, query::WalkDirection::kOut, {},
-                           &meter)
+    return query::HopWalk(say, ResourceId(origin + 1), kHops, query::WalkDirection::kOut, {},
+                          &meter)
+        .reached()
         .size();
   };
   Time(origins, walk);

@@ -37,16 +37,17 @@ void QueryWalks(const std::shared_ptr<const Graph>& graph, const Csr& csr, const
   for (size_t i = 0; i < std::min<size_t>(origins.size(), 200); ++i) {
     query::BudgetMeter meter(query::Budget{});
     const CpuStopwatch watch;
-    const auto found = query::WalkHops(say, ResourceId(origins[i] + 1), kHops,
-                                       query::WalkDirection::kOut, {}, &meter);
+    const query::HopWalk walk(say, ResourceId(origins[i] + 1), kHops, query::WalkDirection::kOut,
+                              {}, &meter);
     ours.push_back(watch.seconds() * 1e6);
+    const auto& found = walk.reached();
     const CpuStopwatch csr_watch;
     WalkCsr(csr, origins[i], found.size(), &visited, &queue);
     bound.push_back(csr_watch.seconds() * 1e6);
     reached.push_back(found.size());
   }
   std::sort(reached.begin(), reached.end());
-  Compare(absl::StrFormat("%s, query::WalkHops of %d hops (%d nodes p50)", name, kHops,
+  Compare(absl::StrFormat("%s, query::HopWalk of %d hops (%d nodes p50)", name, kHops,
                           reached[reached.size() / 2]),
           std::move(ours), std::move(bound), "CSR", "budget, names, records of each step", 0, 0,
           report);

@@ -235,6 +235,20 @@ class Graph {
     const bool complete = node == nullptr || node->complete_since <= since || archive_ == nullptr;
     return complete ? node : archive_->Whole(id, *node);
   }
+  // Fetches into the cache what reading a node and its edges will touch, a part at a time: first
+  // kSlot, some nodes later kNode, then kEdges. Ids that are not there do no harm.
+  enum class Part : uint8_t { kSlot, kNode, kEdges };
+  void Prefetch(ResourceId id, Part part) const {
+    const size_t page = id.value / kPage;
+    if (page >= pages_->size()) return;
+    const std::shared_ptr<const Node>& slot = (*(*pages_)[page])[id.value % kPage];
+    if (part == Part::kSlot) return __builtin_prefetch(&slot);
+    const Node* node = slot.get();
+    if (node == nullptr) return;
+    if (part == Part::kEdges) return node->out.Prefetch(), node->in.Prefetch();
+    __builtin_prefetch(&node->out);
+    __builtin_prefetch(&node->complete_since);
+  }
   uint32_t end_id() const { return static_cast<uint32_t>(pages_->size() * kPage); }
 
   // fn(other, type, flags, interval) for each edge of `id` valid at `at`, until it returns false.
@@ -263,6 +277,26 @@ class Graph {
   using Pages = std::vector<std::shared_ptr<const Page>>;
   std::shared_ptr<const Pages> pages_ = std::make_shared<Pages>();
   NodeArchive* archive_ = nullptr;
+};
+
+// Walks a graph's nodes in the order of a queue that may still grow: At(queue, i) right before
+// queue[i] is read has what the next ones need on its way from memory.
+class WalkAhead {
+ public:
+  explicit WalkAhead(const Graph& graph) : graph_(graph) {}
+
+  template <typename Queue, typename IdOf>
+  void At(const Queue& queue, size_t i, IdOf&& id_of) const {
+    if (i + 3 * kStride < queue.size())
+      graph_.Prefetch(id_of(queue[i + 3 * kStride]), Graph::Part::kSlot);
+    if (i + 2 * kStride < queue.size())
+      graph_.Prefetch(id_of(queue[i + 2 * kStride]), Graph::Part::kNode);
+    if (i + kStride < queue.size()) graph_.Prefetch(id_of(queue[i + kStride]), Graph::Part::kEdges);
+  }
+
+ private:
+  static constexpr size_t kStride = 4;  // nodes: reading one takes about a quarter of a cache miss
+  const Graph& graph_;
 };
 
 // Makes the next version. One thread. Changes of a node must not touch what its memory lacks.

@@ -64,6 +64,11 @@ bool BudgetMeter::FitsEdges(uint64_t n) const {
   return !spent_ && (budget_.edges == 0 || edges_ + n <= budget_.edges);
 }
 
+uint64_t BudgetMeter::NodesLeft() const {
+  if (spent_) return 0;
+  return budget_.nodes == 0 ? UINT64_MAX : budget_.nodes - nodes_;
+}
+
 bool BudgetMeter::RoomForResult(uint64_t have) {
   if (budget_.results == 0 || have < budget_.results) return true;
   Cut("results", have);

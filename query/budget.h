@@ -49,6 +49,7 @@ class BudgetMeter {
   // True while `n` more nodes or edges would fit; takes nothing.
   bool FitsNodes(uint64_t n) const;
   bool FitsEdges(uint64_t n) const;
+  uint64_t NodesLeft() const;
   // Lists ask before they grow: is there room behind `have` rows? Unlike the others this ends only
   // the list at hand: it notes the cut, and later calls go on.
   bool RoomForResult(uint64_t have);

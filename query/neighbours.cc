@@ -36,12 +36,13 @@ absl::StatusOr<std::vector<EdgeTypeId>> ParseTypes(const RuleBook& rules,
 struct RowKey {
   int distance = 0;
   SlotName name;
-
-  bool operator<(const RowKey& o) const {
-    if (distance != o.distance) return distance < o.distance;
-    return NameLess(name, o.name);
-  }
 };
+
+// Does a row come behind this one?
+bool Comes(const RowKey& after, int distance, const SlotName& name) {
+  if (after.distance != distance) return after.distance < distance;
+  return NameLess(after.name, name);
+}
 
 std::string CursorAt(const RowKey& key) {
   return EncodeCursor(kList, {absl::StrCat(key.distance), key.name.kind, key.name.ns, key.name.name,
@@ -107,22 +108,31 @@ absl::StatusOr<Neighbours> FindNeighbours(const View& view, const NeighboursQues
   answer.of = say.Resource(question.of);
   answer.as_of = view.as_of();
   meter->Enter("neighbours");
-  const auto reached = WalkHops(say, question.of, question.hops, question.direction, *types, meter);
-  answer.total = reached.empty() ? 0 : reached.size() - 1;
+  const HopWalk walk(say, question.of, question.hops, question.direction, *types, meter);
+  answer.total = walk.reached().empty() ? 0 : walk.reached().size() - 1;
+  std::vector<HopWalk::Slot> rows;
+  for (size_t i = 1; i < walk.reached().size(); ++i) {
+    const HopWalk::Slot& r = walk.reached()[i];
+    if (question.page.after.empty() || Comes(*after, r.hops, say.Name(r.id))) rows.push_back(r);
+  }
+  // One more than is shown tells that there are more.
+  const size_t looked_at = std::min<size_t>(rows.size(), question.page.limit + 1);
+  std::partial_sort(rows.begin(), rows.begin() + static_cast<ptrdiff_t>(looked_at), rows.end(),
+                    [&](const HopWalk::Slot& a, const HopWalk::Slot& b) {
+                      if (a.hops != b.hops) return a.hops < b.hops;
+                      return NameLess(say.Name(a.id), say.Name(b.id));
+                    });
   std::vector<ResourceId> shown = {question.of};
-  RowKey last;
-  for (size_t i = 1; i < reached.size(); ++i) {
-    const Reached& r = reached[i];
-    RowKey key{r.hops, say.Name(r.id)};
-    if (!(*after < key)) continue;
+  for (size_t i = 0; i < looked_at; ++i) {
+    const HopWalk::Slot& r = rows[i];
     if (answer.neighbours.size() >= question.page.limit ||
         !meter->RoomForResult(answer.neighbours.size())) {
-      if (!answer.neighbours.empty()) answer.next = CursorAt(last);
+      if (i > 0) answer.next = CursorAt({rows[i - 1].hops, say.Name(rows[i - 1].id)});
       break;
     }
-    answer.neighbours.push_back({say.Resource(r.id), r.hops, say.Step(r.via.arrow, r.via.against)});
+    const Step step = walk.StepTo(r);
+    answer.neighbours.push_back({say.Resource(r.id), r.hops, say.Step(step.arrow, step.against)});
     shown.push_back(r.id);
-    last = std::move(key);
   }
   meter->Enter("edges between neighbours");
   answer.edges = EdgesAmong(say, shown, *types, meter);

@@ -101,7 +101,8 @@ std::map<ResourceId, int> Subjects(const Describer& say, const TimelineQuestion&
   if (!q.of) return distances;
   distances[*q.of] = 0;
   if (!q.with_neighbours) return distances;
-  for (const Reached& r : WalkHops(say, *q.of, 1, WalkDirection::kBoth, {}, meter)) {
+  const HopWalk walk(say, *q.of, 1, WalkDirection::kBoth, {}, meter);
+  for (const HopWalk::Slot& r : walk.reached()) {
     distances.emplace(r.id, r.hops);
   }
   return distances;

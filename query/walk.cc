@@ -37,11 +37,6 @@ uint64_t DegreeOf(const Graph& graph, ResourceId id) {
   return node->out.size() + node->in.size() + node->out_closed.size() + node->in_closed.size();
 }
 
-void SortByName(const Describer& say, std::vector<Reached>* level) {
-  std::sort(level->begin(), level->end(),
-            [&](const Reached& a, const Reached& b) { return CompareNames(say, a.id, b.id) < 0; });
-}
-
 }  // namespace
 
 bool StepsAt(const Describer& say, ResourceId id, WalkDirection direction, bool ordered,
@@ -72,53 +67,104 @@ bool StepsAt(const Describer& say, ResourceId id, WalkDirection direction, bool 
   return true;
 }
 
-std::vector<Reached> WalkHops(const Describer& say, ResourceId origin, int hops,
-                              WalkDirection direction, const std::vector<EdgeTypeId>& types,
-                              BudgetMeter* meter) {
-  std::vector<Reached> reached;
-  if (!meter->TakeNodes()) return reached;
-  reached.push_back({origin, 0, 0, {}, -1});
-  absl::flat_hash_set<ResourceId> seen = {origin};
-  size_t level_begin = 0;
-  for (int hop = 1; hop <= hops && level_begin < reached.size(); ++hop) {
-    const size_t level_end = reached.size();
-    uint64_t most = 0;
-    for (size_t i = level_begin; i < level_end; ++i)
-      most += DegreeOf(say.view().graph(), reached[i].id);
-    // In order of names only where the budget may run out on this level: only then it shows.
-    const bool ordered = !meter->FitsEdges(most) || !meter->FitsNodes(most);
-    std::vector<Reached> level;
-    absl::flat_hash_map<ResourceId, size_t> at;
-    std::vector<Step> steps;
-    bool within = true;
-    for (size_t i = level_begin; i < level_end && within; ++i) {
-      steps.clear();
-      within = StepsAt(say, reached[i].id, direction, ordered, meter, &steps);
-      for (const Step& step : steps) {
-        if (!types.empty() &&
-            std::find(types.begin(), types.end(), step.arrow.type) == types.end()) {
-          continue;
-        }
-        const ResourceId target = step.target();
-        if (seen.count(target) != 0) continue;
-        const auto known = at.find(target);
-        if (known != at.end()) {
-          Reached& r = level[known->second];
-          if (StepLess(say, step, r.via)) r.via = step, r.previous = static_cast<int>(i);
-          continue;
-        }
-        if (!(within = meter->TakeNodes())) break;
-        at.emplace(target, level.size());
-        level.push_back({target, hop, hop * 1000, step, static_cast<int>(i)});
-      }
-    }
-    for (const Reached& r : level) seen.insert(r.id);
-    SortByName(say, &level);
-    reached.insert(reached.end(), level.begin(), level.end());
-    level_begin = level_end;
-    if (!within) break;
+HopWalk::HopWalk(const Describer& say, ResourceId origin, int hops, WalkDirection direction,
+                 std::vector<EdgeTypeId> types, BudgetMeter* meter)
+    : say_(say), direction_(direction), types_(std::move(types)), meter_(meter) {
+  if (!meter->TakeNodes()) return;
+  reached_.push_back({origin, 0});
+  hops_.emplace(origin.value, 0);
+  size_t begin = 0;
+  for (int hop = 1; hop <= hops && begin < reached_.size() && !meter->spent(); ++hop) {
+    const size_t end = reached_.size();
+    if (!ExpandAll(begin, end)) ExpandSome(begin, end);
+    begin = end;
   }
-  return reached;
+}
+
+bool HopWalk::Takes(EdgeTypeId type) const {
+  return types_.empty() || std::find(types_.begin(), types_.end(), type) != types_.end();
+}
+
+bool HopWalk::ExpandAll(size_t begin, size_t end) {
+  const Graph& graph = say_.view().graph();
+  const Timestamp at = say_.view().as_of();
+  const int hop = reached_[begin].hops + 1;
+  const WalkAhead ahead(graph);
+  uint64_t edges = 0;
+  // Taking none asks for the time.
+  for (size_t i = begin; i < end && meter_->FitsEdges(edges) && meter_->TakeEdges(0); ++i) {
+    ahead.At(reached_, i, [](const Slot& s) { return s.id; });
+    const ResourceId from = reached_[i].id;
+    auto take = [&](ResourceId other, EdgeTypeId type, uint16_t, Interval) {
+      edges += other != from;
+      if (Takes(type) && hops_.try_emplace(other.value, hop).second)
+        reached_.push_back({other, hop});
+      return true;
+    };
+    if (direction_ != WalkDirection::kIn) graph.ForEachEdge(from, Direction::kOut, at, take);
+    if (direction_ != WalkDirection::kOut) graph.ForEachEdge(from, Direction::kIn, at, take);
+  }
+  if (!meter_->FitsEdges(edges)) {
+    Drop(end);
+    return false;
+  }
+  meter_->TakeEdges(edges);
+  const uint64_t found = reached_.size() - end;
+  const uint64_t room = std::min(found, meter_->NodesLeft());
+  if (room < found) {
+    const auto first = reached_.begin() + static_cast<ptrdiff_t>(end);
+    std::nth_element(
+        first, first + static_cast<ptrdiff_t>(room), reached_.end(),
+        [&](const Slot& a, const Slot& b) { return CompareNames(say_, a.id, b.id) < 0; });
+    Drop(end + room);
+  }
+  meter_->TakeNodes(room);
+  if (room < found) meter_->TakeNodes();  // refused, which tells of the cut
+  return true;
+}
+
+void HopWalk::Drop(size_t from) {
+  for (size_t i = from; i < reached_.size(); ++i) hops_.erase(reached_[i].id.value);
+  reached_.resize(from);
+}
+
+void HopWalk::ExpandSome(size_t begin, size_t end) {
+  std::vector<Slot> level(reached_.begin() + static_cast<ptrdiff_t>(begin),
+                          reached_.begin() + static_cast<ptrdiff_t>(end));
+  std::sort(level.begin(), level.end(),
+            [&](const Slot& a, const Slot& b) { return CompareNames(say_, a.id, b.id) < 0; });
+  std::vector<Step> steps;
+  for (const Slot& from : level) {
+    steps.clear();
+    const bool within = StepsAt(say_, from.id, direction_, /*ordered=*/true, meter_, &steps);
+    for (const Step& step : steps) {
+      if (!Takes(step.arrow.type) || hops_.count(step.target().value) != 0) continue;
+      if (!meter_->TakeNodes()) return;
+      hops_.emplace(step.target().value, from.hops + 1);
+      reached_.push_back({step.target(), from.hops + 1});
+    }
+    if (!within) return;
+  }
+}
+
+Step HopWalk::StepTo(const Slot& slot) const {
+  std::optional<Step> best;
+  for (Direction d : {Direction::kOut, Direction::kIn}) {
+    // Walked along, the last step is one of the edges that come in.
+    const bool against = d == Direction::kOut;
+    if (direction_ == (against ? WalkDirection::kOut : WalkDirection::kIn)) continue;
+    say_.view().graph().ForEachEdge(
+        slot.id, d, say_.view().as_of(),
+        [&](ResourceId other, EdgeTypeId type, uint16_t flags, Interval valid) {
+          const auto hops = hops_.find(other.value);
+          if (!Takes(type) || hops == hops_.end() || hops->second + 1 != slot.hops) return true;
+          const Step step{
+              {against ? slot.id : other, against ? other : slot.id, type, flags, valid}, against};
+          if (!best.has_value() || StepLess(say_, step, *best)) best = step;
+          return true;
+        });
+  }
+  return best.value_or(Step{});
 }
 
 namespace {

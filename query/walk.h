@@ -42,11 +42,40 @@ struct Reached {
 bool StepsAt(const Describer& say, ResourceId id, WalkDirection direction, bool ordered,
              BudgetMeter* meter, std::vector<Step>* steps);
 
-// All slots within `hops` of `origin` over edges of `types` (empty: all), nearest first, beginning
-// with the origin itself; within a distance by name.
-std::vector<Reached> WalkHops(const Describer& say, ResourceId origin, int hops,
-                              WalkDirection direction, const std::vector<EdgeTypeId>& types,
-                              BudgetMeter* meter);
+// The slots within some hops of an origin, nearest first, beginning with the origin itself; those
+// of one distance in no particular order.
+class HopWalk {
+ public:
+  struct Slot {
+    ResourceId id;
+    int hops = 0;
+  };
+
+  // Over edges of `types` (empty: all).
+  HopWalk(const Describer& say, ResourceId origin, int hops, WalkDirection direction,
+          std::vector<EdgeTypeId> types, BudgetMeter* meter);
+
+  const std::vector<Slot>& reached() const { return reached_; }
+  // The step that leads to a slot from one that is a hop nearer, the first by names. Not for the
+  // origin.
+  Step StepTo(const Slot& slot) const;
+
+ private:
+  bool Takes(EdgeTypeId type) const;
+  // Goes one hop on from the slots [begin, end); where there is no room for all that are found, the
+  // first by names. False: there are more edges than may be looked at, and nothing is done.
+  bool ExpandAll(size_t begin, size_t end);
+  // As much of it as the budget allows, by names.
+  void ExpandSome(size_t begin, size_t end);
+  void Drop(size_t from);  // what was reached from there on
+
+  const Describer& say_;
+  const WalkDirection direction_;
+  const std::vector<EdgeTypeId> types_;
+  BudgetMeter* const meter_;
+  std::vector<Slot> reached_;
+  absl::flat_hash_map<uint32_t, int> hops_;  // by slot
+};
 
 // What a cost walk may do at a slot. `state` is the caller's: the walk keeps the best way to each
 // (slot, state) apart.
