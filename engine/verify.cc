@@ -16,16 +16,6 @@ storage::StoreOptions ReadOnly(const VerifyOptions& options) {
   return s;
 }
 
-// "t@<start µs>" or a table's name, as a person says it.
-std::string FamilyText(const std::string& family) {
-  if (family.empty()) return "what it held can't be told";
-  int64_t start = 0;
-  if (family.size() > 2 && family.substr(0, 2) == "t@" &&
-      absl::SimpleAtoi(family.substr(2), &start))
-    return absl::StrCat("it holds rows of bucket ", verify::TimeText(FromMicros(start)));
-  return absl::StrCat("it holds rows of table ", family);
-}
-
 absl::Status VerifyFiles(const std::string& path, const VerifyOptions& options,
                          VerifyReport* report, verify::Findings* findings) {
   auto checked =
@@ -38,7 +28,8 @@ absl::Status VerifyFiles(const std::string& path, const VerifyOptions& options,
   for (const storage::FileDamage& d : checked->damages) {
     const bool table = d.file.size() > 4 && d.file.substr(d.file.size() - 4) == ".sst";
     findings->Add({FindingKind::kFile, "", d.file, "", "",
-                   table ? absl::StrCat(d.what, "; ", FamilyText(d.family)) : d.what, false});
+                   table ? absl::StrCat(d.what, "; ", verify::FamilyText(d.family)) : d.what,
+                   false});
   }
   return absl::OkStatus();
 }
@@ -77,7 +68,8 @@ absl::StatusOr<VerifyReport> Verify(const std::string& path, const VerifyOptions
   }
   report.data_clock = state->data_clock;
   report.sequence = state->sequence;
-  verify::Checker checker(*snapshot, **rules, (*store)->OldestLive(), *state, &findings, nullptr);
+  verify::Rederive rederive;
+  verify::Checker checker(*snapshot, **rules, (*store)->OldestLive(), *state, &findings, &rederive);
   if (auto read = checker.Run(); !read.ok()) {
     findings.Add({FindingKind::kFile, "", path, "", "",
                   absl::StrCat("rows can't be read to their end: ", read.message()), false});

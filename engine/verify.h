@@ -76,4 +76,25 @@ struct VerifyReport {
 // number of episodes, about 100 B each.
 absl::StatusOr<VerifyReport> Verify(const std::string& path, const VerifyOptions& options);
 
+struct RepairOptions {
+  VerifyOptions verify;
+  bool keep_original = true;  // false: it is removed once the repaired one stands in its place
+};
+
+struct RepairReport {
+  VerifyReport before;
+  VerifyReport after;             // what could not be mended is found again
+  std::vector<std::string> lost;  // what could not be read and is gone, a sentence each
+  std::string original;  // where the directory as it was stands now; empty: nothing was to mend, or
+                         // it was not kept
+  uint64_t rows_written = 0;  // put or taken away
+};
+
+// Mends what Verify finds mendable: rows that follow from others are written anew, links are
+// derived again, rows that lead nowhere go, and of damaged files what can be read is kept. Works in
+// a copy beside `path` (table files shared by hard links) that takes its place at the end, so a
+// repair that is interrupted changes nothing. Begins a new epoch: readers of the feed start over.
+// Errors as of Verify, and FailedPrecondition when no copy can be made beside `path`.
+absl::StatusOr<RepairReport> Repair(const std::string& path, const RepairOptions& options);
+
 }  // namespace kg

@@ -16,6 +16,9 @@ inline constexpr char kPosition = 'p';  // and the source, then the partition, 4
 // is gone from them, whatever retention is asked for later.
 inline constexpr char kExpired[] = "expired";
 
+// Up to when (8 bytes as above) the feed may not tell of what happened: a repair began a new epoch.
+inline constexpr char kFeedSince[] = "feed-since";
+
 inline uint32_t ReadU32(absl::string_view bytes) {
   uint32_t v = 0;
   for (char c : bytes.substr(0, 4)) v = v << 8 | static_cast<uint8_t>(c);

@@ -384,6 +384,7 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   DeriveTouchedSlots();
   WriteEdges();
   WriteEpisodes();
+  changed_trees_.insert(stale_trees_.begin(), stale_trees_.end());
   Settle();
   ForgetRedirected();
   if (!history_.ok()) {
@@ -409,6 +410,7 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
       return committed.status();
     }
     sequence = *committed;
+    stale_trees_.clear();
     LeaveMemory();
   }
   Published next;

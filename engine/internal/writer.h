@@ -16,6 +16,7 @@
 #include "engine/internal/identity.h"
 #include "engine/internal/link.h"
 #include "engine/internal/slot.h"
+#include "engine/internal/verify/rederive.h"
 #include "engine/records.h"
 #include "storage/store.h"
 
@@ -63,6 +64,9 @@ class Writer : private ImplicitEdges, private NodeArchive {
   // `flush_confirmations`: also write what so far only confirmed known states.
   absl::StatusOr<uint64_t> Commit(bool flush_confirmations);
   const Published& published() const { return published_; }
+  // Derives again what rows were lost of: episodes and edges from the states of objects, links of
+  // the effects named. A commit of its own, after Restore.
+  absl::Status DeriveAgain(const verify::Rederive& what);
   // Forgets what retention has passed. A commit of its own, between batches.
   absl::Status Expire();
 
@@ -208,6 +212,9 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void MoveMember(BurstId member, std::optional<BurstId> from, std::optional<BurstId> to);
   void WriteCauses(ScopeId scope, const Burst& before, const Burst& after, Timestamp old_end);
 
+  // writer_repair.cc
+  void TouchAnew(Slot& slot);
+
   // writer_memory.cc
   const Node* Whole(ResourceId id, const Node& recent) override;
   void LeaveMemory();
@@ -316,12 +323,14 @@ class Writer : private ImplicitEdges, private NodeArchive {
   std::set<std::pair<ResourceId, ResourceId>> joins_;  // selector, pod
   std::set<ResourceId> template_joins_;
   std::vector<DirtyRegion> dirty_;
+  std::vector<std::pair<BurstId, ResourceId>> relink_;  // besides what is dirty
   std::vector<std::pair<BurstId, ResourceId>> removed_bursts_;
   absl::flat_hash_set<BurstId> made_anew_;  // though removed_bursts_ may hold them
   std::set<BurstId> moved_;                 // whose parent changed, or that are new
   std::map<BurstId, Timestamp> old_end_;    // where a changed burst's C row stood
   std::set<BurstId> changed_trees_;
-  std::string feed_;  // references to what this batch changed
+  std::set<BurstId> stale_trees_;  // whose rows were found to be behind, at open
+  std::string feed_;               // references to what this batch changed
   std::map<BurstId, std::shared_ptr<IncidentTree>>
       own_trees_;  // not published yet: changed in place
   IncidentIndex incidents_;

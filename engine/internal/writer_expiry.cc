@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "engine/internal/meta_rows.h"
 #include "engine/internal/writer.h"
 
 // What retention has passed goes from the working state and from the permanent tables. Rows in
@@ -29,7 +30,10 @@ absl::Status Writer::Expire() {
   for (const BurstId& root : changed_trees_) WriteTree(root);
   changed_trees_.clear();
   if (auto status = IndexDeadLetters(*store_->GetSnapshot()); !status.ok()) return status;
-  wants_commit_ = !ops_.empty();
+  std::string until;
+  storage::keys::AppendTime(&until, oldest);
+  PutTable(storage::Table::kMeta, ScopeId(0), meta_rows::kExpired, std::move(until));
+  wants_commit_ = true;
   return Commit(false).status();
 }
 

@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/internal/asserters.h"
+#include "engine/internal/meta_rows.h"
 #include "engine/internal/writer.h"
 #include "schemas/records_generated.h"
 #include "storage/records.h"
@@ -10,21 +11,19 @@
 // From rows back to the working state, at open.
 
 namespace kg {
-namespace {
 
-uint32_t ReadU32(absl::string_view bytes) {
-  uint32_t v = 0;
-  for (char c : bytes.substr(0, 4)) v = v << 8 | static_cast<uint8_t>(c);
-  return v;
-}
-
-}  // namespace
+using meta_rows::ReadU32;
 
 absl::Status Writer::Restore() {
   clock_ = confirmations_written_ = store_->DataClock();
   expired_until_ = clock_ == kBeginning ? kBeginning : store_->OldestLive();
   published_.snapshot = store_->GetSnapshot();
   const storage::Snapshot& s = *published_.snapshot;
+  // Longer retention brings nothing back that has left the permanent tables.
+  auto expired = s.Get(ScopeId(0), storage::Table::kMeta, meta_rows::kExpired);
+  if (!expired.ok()) return expired.status();
+  if (expired->has_value() && (*expired)->size() == 8)
+    expired_until_ = std::max(expired_until_, meta_rows::ReadTime(**expired));
   Begin();
   if (auto status = RestoreScopes(s); !status.ok()) return status;
   std::vector<HangingDelete> deletes;
@@ -330,7 +329,17 @@ absl::Status Writer::RestoreAliases(const storage::Snapshot& s) {
       const auto id = storage::keys::ParseIncident(c->key());
       auto row = storage::DecodeTable<fb::Incident>(c->value());
       if (!id.has_value() || !row.ok()) return absl::DataLossError("an incident row is damaged");
-      if ((*row)->merged_into() != 0) merged_[*id] = (*row)->merged_into();
+      if ((*row)->merged_into() != 0) {
+        merged_[*id] = (*row)->merged_into();
+        continue;
+      }
+      // A crash between the drop of a bucket and what follows from it leaves the rows of incidents
+      // as they were; the next commit writes them.
+      const BurstId root{scope.id.value,
+                         {FromMicros((*row)->anchor_onset()), EpisodeHash((*row)->anchor_hash())}};
+      const IncidentPtr* tree = incidents_.Find(std::make_pair(scope.id, root.second));
+      if (tree == nullptr || (*tree)->members.size() != (*row)->members())
+        stale_trees_.insert(root);
     }
   }
   const auto merged = merged_;

@@ -108,6 +108,8 @@ void Writer::Settle() {
     moved_.insert(burst);
   }
   for (const auto& [burst, slot] : AffectedEffects()) Relink(burst, slot);
+  for (const auto& [burst, slot] : relink_) Relink(burst, slot);
+  relink_.clear();
   UpdateTrees();
 }
 

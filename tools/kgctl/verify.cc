@@ -82,24 +82,50 @@ json::object ToJson(const VerifyReport& r, const std::string& data_dir) {
   return out;
 }
 
+json::object ToJson(const RepairReport& r, const std::string& data_dir) {
+  json::object out = ToJson(r.after, data_dir);
+  json::object repair;
+  repair["found"] = r.before.found;
+  repair["rows_written"] = r.rows_written;
+  repair["original"] = r.original;
+  repair["lost"] = json::array(r.lost.begin(), r.lost.end());
+  json::array findings;
+  for (const Finding& f : r.before.findings) findings.push_back(ToJson(f));
+  repair["findings"] = std::move(findings);
+  out["repair"] = std::move(repair);
+  return out;
+}
+
 class VerifyCommand : public Command {
  public:
   std::string name() const override { return "verify"; }
-  std::string about() const override {
-    return "Check every file and row of a data directory";
-  }
+  std::string about() const override { return "Check every file and row of a data directory"; }
   std::string examples() const override {
     return "  kgctl verify                               # of the directory that questions ask\n"
-           "  kgctl verify --data-dir /backup/kg -o json # of a copy, for machines";
+           "  kgctl verify --data-dir /backup/kg -o json # of a copy, for machines\n"
+           "  kgctl verify --repair                      # put right what follows from other rows";
   }
   std::string notes() const override {
-    return "No node may run on the directory; it is only read. What is found is told with the row "
-           "or file\nit was found in, what is wrong, and whether it follows from other rows. The "
+    return "No node may run on the directory. Without --repair it is only read; what is found is "
+           "told "
+           "with the\nrow or file it was found in, what is wrong, and whether it can be mended. "
+           "The "
            "exit code is 0 when\nnothing is wrong and 1 when something is. Give --retention where "
-           "the node has another than the\ndefault: what it has passed is compared with nothing.";
+           "the node has another than the\ndefault: what it has passed is compared with "
+           "nothing.\n\n"
+           "--repair works in a copy beside the directory that shares its files and takes its "
+           "place "
+           "at the\nend; the directory as it was stays beside it, under a name that is told. Rows "
+           "that follow from\nothers are written anew, links are derived again, and of damaged "
+           "files "
+           "what can be read is kept.\nThe exit code is that of the repaired directory. Readers of "
+           "the feed start over.";
   }
   void Define(FlagSet* flags) override {
     settings_.Define(kVerify, flags);
+    flags->Switch("--repair", &repair_, "Mend what can be mended");
+    flags->Switch("--discard-original", &discard_,
+                  "With --repair: do not keep the directory as it was");
     flags->Text("-o,--output", "FORMAT", &output_, "table (default), wide or json");
   }
 
@@ -112,12 +138,18 @@ class VerifyCommand : public Command {
     const std::string& data_dir = settings_.Text(Setting::kDataDir);
     VerifyOptions options;
     options.database = DatabaseOptionsFrom(settings_);
-    absl::StatusOr<VerifyReport> report = absl::UnknownError("");
-    {
-      ProgressLine line(env);
-      options.progress = [&line](const VerifyProgress& p) { line.Show(p); };
-      report = Verify(data_dir, options);
+    if (discard_ && !repair_)
+      return absl::InvalidArgumentError("--discard-original goes with --repair only");
+    auto line = std::make_unique<ProgressLine>(env);
+    options.progress = [&line](const VerifyProgress& p) { line->Show(p); };
+    if (repair_) {
+      auto repaired = Repair(data_dir, {options, !discard_});
+      line.reset();
+      if (!repaired.ok()) return repaired.status();
+      return Tell(*repaired, data_dir, env);
     }
+    auto report = Verify(data_dir, options);
+    line.reset();
     if (!report.ok()) return report.status();
     if (output_ == "json") {
       env->out << json::serialize(ToJson(*report, data_dir)) << "\n";
@@ -128,6 +160,29 @@ class VerifyCommand : public Command {
   }
 
  private:
+  int Tell(const RepairReport& r, const std::string& data_dir, Environment* env) const {
+    if (output_ == "json") {
+      env->out << json::serialize(ToJson(r, data_dir)) << "\n";
+      return r.after.ok() ? kExitOk : kExitFailed;
+    }
+    if (r.before.ok()) {
+      Print(r.before, data_dir, env);
+      return kExitOk;
+    }
+    Print(r.before, data_dir, env);
+    for (const std::string& lost : r.lost) env->out << "lost: " << lost << "\n";
+    if (r.rows_written == 0 && r.lost.empty() && r.original.empty()) {
+      env->out << "nothing of it can be mended: restore a backup\n";
+    } else {
+      env->out << "\nrepaired, " << r.rows_written << " rows written; "
+               << (r.original.empty() ? "the directory as it was is gone"
+                                      : absl::StrCat("the directory as it was: ", r.original))
+               << "\n";
+      Print(r.after, data_dir, env);
+    }
+    return r.after.ok() ? kExitOk : kExitFailed;
+  }
+
   void Print(const VerifyReport& r, const std::string& data_dir, Environment* env) const {
     uint64_t rows = 0;
     for (const auto& [record, count] : r.rows) rows += count;
@@ -162,6 +217,8 @@ class VerifyCommand : public Command {
 
   Settings settings_;
   std::string output_ = "table";
+  bool repair_ = false;
+  bool discard_ = false;
 };
 
 }  // namespace

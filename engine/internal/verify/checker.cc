@@ -1,5 +1,7 @@
 #include "engine/internal/verify/checker.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/internal/meta_rows.h"
@@ -15,16 +17,22 @@ Checker::Checker(const storage::Snapshot& rows, const RuleBook& rules, Timestamp
       oldest_(oldest),
       state_(state),
       findings_(*findings),
-      rederive_(rederive) {}
+      rederive_(*rederive) {}
 
 absl::Status Checker::Run() {
   CheckMeta();
+  oldest_ = std::max(oldest_, expired_until_);
   ListHomes();
   CheckResources();
-  CheckAliases();
   CheckRevisions();
   CheckEdges();
   ReadEpisodes();
+  if (!read_.ok()) {  // whatever refers to what could not be read would be told as wrong
+    findings_.Finish();
+    return read_;
+  }
+  MendLostSlots();
+  CheckAliases();
   CheckSeries();
   for (HomeIndex home = 0; home < homes_.size(); ++home) {
     for (ScopeId scope : scopes_) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,23 +11,13 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "engine/internal/verify/findings.h"
+#include "engine/internal/verify/rederive.h"
 #include "engine/records.h"
 #include "engine/rules.h"
 #include "storage/check.h"
 #include "storage/store.h"
 
 namespace kg::verify {
-
-// What only the engine can derive again, noted beside the findings.
-struct Rederive {
-  struct Effect {
-    ScopeId scope;
-    storage::keys::EpisodeKey key;
-    ResourceId resource;
-  };
-  std::vector<Effect> effects;              // whose causes are to be looked for anew
-  absl::flat_hash_set<uint32_t> resources;  // whose edges and episodes follow from their states
-};
 
 // Reads every row of one snapshot once or twice and compares rows with those that they follow from.
 //
@@ -36,7 +27,7 @@ struct Rederive {
 // Concurrency: one thread, once.
 class Checker {
  public:
-  // All must outlive it; `rederive` may be null. `oldest`: start of retention.
+  // All must outlive it. `oldest`: start of retention.
   Checker(const storage::Snapshot& rows, const RuleBook& rules, Timestamp oldest,
           const storage::StoreState& state, Findings* findings, Rederive* rederive);
 
@@ -68,6 +59,16 @@ class Checker {
     bool watched() const { return (failure || change) && resource.value != 0; }
   };
 
+  // One state of an object, of one source.
+  struct LaneEnd {
+    ResourceId slot;
+    uint32_t tag;
+    Timestamp first;  // of the stretch
+    Timestamp last;
+    Timestamp valid_to;  // kForever: the newest
+    HomeIndex home;
+  };
+
   // Walks the rows of one kind of one scope in one home: fn(key, value).
   template <typename Fn>
   void ForEachRow(HomeIndex home, ScopeId scope, char kind, Fn&& fn);
@@ -91,7 +92,11 @@ class Checker {
   // slots.cc
   void CheckResources();
   void CheckAliases();
+  void MendLostSlots();
   void CheckRevisions();
+  void CheckLane(size_t i);
+  std::vector<Fix> HoldUntil(const LaneEnd& state, Timestamp until);
+  std::vector<Fix> MakeNewest(const LaneEnd& state);
 
   // edges.cc
   void CheckEdges();
@@ -121,34 +126,33 @@ class Checker {
   void CheckLetters();
 
   std::string SlotText(ResourceId id) const;
+  // A row refers to it.
+  void NoteSlot(ScopeId scope, ResourceId id) {
+    if (!IsSlot(scope, id)) lost_slots_.emplace(id, scope);
+  }
   bool IsSlot(ScopeId scope, ResourceId id) const {
     return id.value < slots_.size() && slots_[id.value].scope == scope.value;
   }
 
   const storage::Snapshot& rows_;
   const RuleBook& rules_;
-  const Timestamp oldest_;
+  Timestamp oldest_;
   const storage::StoreState& state_;
   Findings& findings_;
-  Rederive* const rederive_;
+  Rederive& rederive_;
 
   absl::Status read_;
   std::vector<Place> homes_;              // [0] is table open, then buckets by start
   std::vector<ScopeId> scopes_;           // that have rows or a name
+  Timestamp feed_since_ = kBeginning;     // of what ended before, the feed need not tell
   Timestamp expired_until_ = kBeginning;  // what the engine says it has settled expiry up to
 
   struct SlotSeen {
     uint32_t scope = 0;  // 0: there is no such slot
     std::string name;
   };
-  std::vector<SlotSeen> slots_;  // by id
-  struct LaneEnd {
-    ResourceId slot;
-    uint32_t tag;
-    Timestamp first;  // of the stretch
-    Timestamp last;
-    Timestamp valid_to;  // kForever: the newest
-  };
+  std::vector<SlotSeen> slots_;               // by id
+  std::map<ResourceId, ScopeId> lost_slots_;  // that rows refer to
   std::vector<LaneEnd> lanes_;
   std::vector<std::pair<uint64_t, ResourceId>> uids_;  // hash of (scope, uid) of lives
   std::vector<BurstSeen> bursts_;                      // by (scope, hash, onset)

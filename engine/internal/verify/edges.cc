@@ -49,9 +49,7 @@ void Checker::CheckEdges() {
                                        k->type.value, " ", SlotText(k->to))
                         : "a damaged key";
       if (!k.has_value() || !row.ok()) {
-        if (rederive_ != nullptr && k.has_value()) {
-          for (ResourceId end : {k->from, k->to}) rederive_->resources.insert(end.value);
-        }
+        if (k.has_value()) rederive_.edges.insert({k->from.value, k->to.value});
         findings_.Row(FindingKind::kDamaged, place, scope, 'e', where,
                       "who says that the edge is there can't be read: what objects say of it is "
                       "derived again, what the topology topic said is lost",
@@ -65,11 +63,7 @@ void Checker::CheckEdges() {
                       {Delete(Table::kEdge, scope, std::string(key))});
         return;
       }
-      if (!IsSlot(scope, k->from) || !IsSlot(scope, k->to)) {
-        findings_.Row(FindingKind::kStray, place, scope, 'e', where, "one of its ends is not there",
-                      {Delete(Table::kEdge, scope, std::string(key))});
-        return;
-      }
+      for (ResourceId end : {k->from, k->to}) NoteSlot(scope, end);
       for (const Interval& i : intervals) {
         if (i.to == kForever || i.to < oldest_) continue;
         const keys::ClosedEdgeKey closed{k->from, Direction::kOut, i.to, k->type, k->to, i.from};
@@ -111,9 +105,8 @@ void Checker::CheckClosedEdges(HomeIndex home, ScopeId scope) {
       std::vector<Fix> fixes = {Delete(home, scope, 'H', std::string(key))};
       if (k.has_value()) {
         fixes.push_back(Delete(home, scope, 'H', keys::ClosedEdge(Twin(*k))));
-        if (rederive_ != nullptr) {
-          for (ResourceId end : {k->resource, k->other}) rederive_->resources.insert(end.value);
-        }
+        rederive_.edges.insert({k->resource.value, k->other.value});
+        rederive_.edges.insert({k->other.value, k->resource.value});
       }
       findings_.Row(FindingKind::kDamaged, homes_[home], scope, 'H',
                     k.has_value() ? where(*k) : "a damaged key",
@@ -134,13 +127,7 @@ void Checker::CheckClosedEdges(HomeIndex home, ScopeId scope) {
         .Add(keys::StableHash(is_out ? absl::string_view(key)
                                      : absl::string_view(keys::ClosedEdge(Twin(*k)))));
     if (!is_out || k->valid_to < oldest_) return;
-    if (!IsSlot(scope, k->resource) || !IsSlot(scope, k->other)) {
-      findings_.Row(FindingKind::kStray, homes_[home], scope, 'H', where(*k),
-                    "one of its ends is not there",
-                    {Delete(home, scope, 'H', std::string(key)),
-                     Delete(home, scope, 'H', keys::ClosedEdge(Twin(*k)))});
-      return;
-    }
+    for (ResourceId end : {k->resource, k->other}) NoteSlot(scope, end);
     if (!Supports(UnionOf(*row), {k->valid_from, k->valid_to}, oldest_)) {
       findings_.Row(FindingKind::kDisagrees, homes_[home], scope, 'H', where(*k),
                     "none of those who said that the edge was there name this time",
@@ -160,9 +147,7 @@ void Checker::CheckClosedEdges(HomeIndex home, ScopeId scope) {
                     "the edge is told from its beginning only, the row of its other end is gone",
                     {Put(home, scope, 'H', twin_key, "")});
     } else {
-      if (rederive_ != nullptr) {
-        for (ResourceId end : {k->resource, k->other}) rederive_->resources.insert(end.value);
-      }
+      rederive_.edges.insert({k->other.value, k->resource.value});
       findings_.Row(FindingKind::kMissing, homes_[home], scope, 'H', where(*k),
                     "the edge is told from its far end only: what objects say of it is derived "
                     "again, what the topology topic said is lost",

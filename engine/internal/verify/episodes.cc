@@ -55,17 +55,13 @@ void Checker::ReadEpisodes(HomeIndex home, ScopeId scope) {
     if (!in_home) wrong = "it stands in a place that does not hold its end";
     if (rec->end < rec->onset || rec->onset < rec->earliest) wrong = "its times are out of order";
     if (wrong != nullptr) {
-      if (rederive_ != nullptr) rederive_->resources.insert(rec->resource.value);
+      rederive_.resources.insert(rec->resource.value);
       findings_.Row(FindingKind::kDisagrees, homes_[home], scope, 'E', KeyText(*k), wrong,
                     {Delete(home, scope, 'E', std::string(key))});
       return;
     }
     const bool expired = rec->end != kForever && rec->end < oldest_;
-    if (!expired && rec->resource.value != 0 && !IsSlot(scope, rec->resource)) {
-      findings_.Row(FindingKind::kDisagrees, homes_[home], scope, 'E', KeyText(*k),
-                    absl::StrCat("it is about ", SlotText(rec->resource), ", which is not there"),
-                    {});
-    }
+    if (!expired && rec->resource.value != 0) NoteSlot(scope, rec->resource);
     bursts_.push_back({scope.value, k->hash, k->onset, rec->end, rec->resource, rec->cls, home,
                        rules_.Class(rec->cls).IsFailure(), rec->category == Category::kChange,
                        expired, HeadOf(EventIdKey(rec->event_id)), kNone, false, false});
@@ -149,7 +145,7 @@ void Checker::CheckSubjects(HomeIndex home, ScopeId scope) {
     auto rec = row->has_value() ? records::DecodeEpisode(scope, **row)
                                 : absl::StatusOr<EpisodeRecord>(absl::NotFoundError(""));
     if (rec.ok() && rec->resource == k->resource) return;
-    if (rederive_ != nullptr) rederive_->resources.insert(k->resource.value);
+    rederive_.resources.insert(k->resource.value);
     findings_.Row(FindingKind::kStray, homes_[home], scope, 'S',
                   absl::StrCat(SlotText(k->resource), " ", KeyText(k->burst)),
                   "its episode is gone: what objects tell of themselves is derived again, anything "

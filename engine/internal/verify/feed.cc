@@ -77,7 +77,7 @@ void Checker::CheckFeed() {
   for (const BurstSeen& b : bursts_) {
     // A row is written when the clock has reached its end; what still holds may be older than the
     // feed.
-    if (b.expired || b.end == kForever || b.end < since) continue;
+    if (b.expired || b.end == kForever || b.end < since || b.end <= feed_since_) continue;
     const std::string key = keys::Episode(b.key());
     if (std::binary_search(told.begin(), told.end(), RefHash(b.scope, key))) continue;
     findings_.Row(FindingKind::kMissing, homes_[b.home], ScopeId(b.scope), 'F', KeyText(b.key()),

@@ -1,6 +1,8 @@
 #include "engine/internal/verify/findings.h"
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 namespace kg {
@@ -78,6 +80,15 @@ std::string TimeText(Timestamp t) {
   if (t == kBeginning) return "the beginning";
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", absl::FromUnixMicros(ToMicros(t)),
                           absl::UTCTimeZone());
+}
+
+std::string FamilyText(const std::string& family) {
+  if (family.empty()) return "what it held can't be told";
+  absl::string_view digits = family;
+  int64_t start = 0;
+  if (absl::ConsumePrefix(&digits, "t@") && absl::SimpleAtoi(digits, &start))
+    return absl::StrCat("it holds rows of the bucket from ", TimeText(FromMicros(start)), " on");
+  return absl::StrCat("it holds rows of table ", family);
 }
 
 std::string KeyText(const storage::keys::EpisodeKey& key) {

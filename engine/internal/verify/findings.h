@@ -32,6 +32,8 @@ struct Fix {
 std::string RecordName(char kind);
 std::string PlaceName(const Place& place);
 std::string TimeText(Timestamp t);
+// Which rows a file of this column family ("t@<start µs>" or a table's name) holds, in words.
+std::string FamilyText(const std::string& family);
 std::string KeyText(const storage::keys::EpisodeKey& key);
 
 // Takes what is found, and hands on how to mend it.

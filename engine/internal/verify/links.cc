@@ -36,9 +36,7 @@ void Checker::CheckCauses(HomeIndex home, ScopeId scope) {
       return;
     }
     BurstSeen& effect = bursts_[index];
-    auto rederive = [&] {
-      if (rederive_ != nullptr) rederive_->effects.push_back({scope, *k, effect.resource});
-    };
+    auto rederive = [&] { rederive_.effects.push_back({scope, *k, effect.resource}); };
     if (!links.ok() || links->empty() || links->size() > kMostLinks) {
       rederive();
       findings_.Row(FindingKind::kDamaged, homes_[home], scope, 'C', KeyText(*k),
@@ -113,8 +111,8 @@ void Checker::CheckEffects(HomeIndex home, ScopeId scope) {
                        });
     if (named) return;
     const uint32_t effect = Find(scope, d->effect);
-    if (effect != kNone && rederive_ != nullptr && bursts_[effect].watched())
-      rederive_->effects.push_back({scope, d->effect, bursts_[effect].resource});
+    if (effect != kNone && bursts_[effect].watched())
+      rederive_.effects.push_back({scope, d->effect, bursts_[effect].resource});
     findings_.Row(FindingKind::kStray, homes_[home], scope, 'D', text(*d),
                   effect == kNone ? "the effect is gone"
                                   : "the effect does not name this cause: its causes are derived "

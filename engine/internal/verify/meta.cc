@@ -103,6 +103,8 @@ void Checker::CheckMeta() {
                     {Delete(Table::kMeta, ScopeId(0), std::string(key))});
     } else if (key == meta_rows::kExpired && value.size() == 8) {
       expired_until_ = meta_rows::ReadTime(value);
+    } else if (key == meta_rows::kFeedSince && value.size() == 8) {
+      feed_since_ = meta_rows::ReadTime(value);
     } else {
       findings_.Row(FindingKind::kStray, meta, ScopeId(0), '?', Hex(key),
                     "nothing writes such a row", {});

@@ -17,6 +17,26 @@ uint64_t UidHash(ScopeId scope, absl::string_view uid) {
   return keys::StableHash(absl::StrCat(scope.value, "\n", uid));
 }
 
+// Of the row alone: nothing is resolved.
+Slot SlotOf(const records::ResourceRow& row) {
+  Slot slot;
+  slot.name = std::make_shared<SlotName>(row.name);
+  slot.lives = row.lives;
+  slot.named_first = row.named_first;
+  slot.named_last = row.named_last;
+  slot.deletions = row.deletions;
+  slot.mentions = row.mentions;
+  for (const records::RevisionRow& r : row.newest) {
+    Lane& lane = slot.LaneFor(r.uid, r.shape);
+    lane.seen.Restore({r.stretch});
+    lane.managed[r.stretch.state] = r.managed;
+    auto state = std::make_shared<SeenState>();
+    state->fields = r.fields;
+    slot.states[r.stretch.state] = std::move(state);
+  }
+  return slot;
+}
+
 uint32_t LaneTag(const records::RevisionRow& r) {
   return static_cast<uint32_t>(
       keys::StableHash(absl::StrCat(r.uid, "\n", static_cast<int>(r.shape))));
@@ -35,8 +55,7 @@ void Checker::CheckResources() {
       if (!id.has_value() || id->value == 0 || !row.ok()) {
         findings_.Row(FindingKind::kDamaged, place, scope, 'r',
                       id.has_value() ? absl::StrCat("resource ", id->value) : "a damaged key",
-                      "the name and the state of an object can't be read: they are lost, and what "
-                      "refers to it leads nowhere",
+                      "the name and the newest state of an object can't be read: they are lost",
                       {Delete(Table::kResource, scope, std::string(key))});
         return;
       }
@@ -60,7 +79,7 @@ void Checker::CheckResources() {
         if (!uid.empty()) uids_.emplace_back(UidHash(scope, uid), *id);
       }
       for (const records::RevisionRow& r : row->newest) {
-        lanes_.push_back({*id, LaneTag(r), r.stretch.first, r.stretch.last, kForever});
+        lanes_.push_back({*id, LaneTag(r), r.stretch.first, r.stretch.last, kForever, 0});
       }
     });
   }
@@ -79,6 +98,7 @@ void Checker::CheckAliases() {
         return;
       }
       const ResourceId id(meta_rows::ReadU32(value));
+      if (lost_slots_.count(id) > 0) return;  // stands again, without a name
       if (!IsSlot(scope, id)) {
         findings_.Row(FindingKind::kStray, place, scope, 'u', absl::StrCat("uid ", key.substr(1)),
                       absl::StrCat("it leads to resource ", id.value, ", which is not there"),
@@ -145,7 +165,7 @@ void Checker::CheckRevisions() {
           return;
         }
         lanes_.push_back(
-            {k->resource, k->lane, row->stretch.first, row->stretch.last, k->valid_to});
+            {k->resource, k->lane, row->stretch.first, row->stretch.last, k->valid_to, home});
       });
     }
   }
@@ -153,27 +173,83 @@ void Checker::CheckRevisions() {
     return std::tie(a.slot, a.tag, a.first, a.valid_to) <
            std::tie(b.slot, b.tag, b.first, b.valid_to);
   });
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    const LaneEnd& now = lanes_[i];
-    const ScopeId scope(slots_[now.slot.value].scope);
-    const bool has_next =
-        i + 1 < lanes_.size() && lanes_[i + 1].slot == now.slot && lanes_[i + 1].tag == now.tag;
-    const Place place{Table::kResource, nullptr};
-    const std::string where = absl::StrCat(SlotText(now.slot), " from ", TimeText(now.first));
-    if (now.last < now.first || (has_next && lanes_[i + 1].first <= now.last)) {
-      findings_.Row(FindingKind::kDisagrees, place, scope, 'R', where,
-                    "two states of one object overlap in time", {});
-    } else if (has_next && now.valid_to != lanes_[i + 1].first) {
-      findings_.Row(FindingKind::kMissing, place, scope, 'R',
-                    absl::StrCat(SlotText(now.slot), " from ", TimeText(now.valid_to)),
-                    "the state of an object between two others is gone: it is lost", {});
-    } else if (!has_next && now.valid_to != kForever) {
-      findings_.Row(FindingKind::kMissing, place, scope, 'R',
-                    absl::StrCat(SlotText(now.slot), " from ", TimeText(now.valid_to)),
-                    "the newest state of an object is gone: it is lost", {});
-    }
-  }
+  for (size_t i = 0; i < lanes_.size(); ++i) CheckLane(i);
   lanes_.clear();
+}
+
+// A state holds until the next one is seen; the newest of all stands with the slot.
+void Checker::CheckLane(size_t i) {
+  const LaneEnd& now = lanes_[i];
+  const ScopeId scope(slots_[now.slot.value].scope);
+  const LaneEnd* next =
+      i + 1 < lanes_.size() && lanes_[i + 1].slot == now.slot && lanes_[i + 1].tag == now.tag
+          ? &lanes_[i + 1]
+          : nullptr;
+  const Place place{Table::kResource, nullptr};
+  const std::string where = absl::StrCat(SlotText(now.slot), " from ", TimeText(now.first));
+  if (now.last < now.first || (next != nullptr && next->first <= now.last)) {
+    findings_.Row(FindingKind::kDisagrees, place, scope, 'R', where,
+                  "two states of one object overlap in time", {});
+  } else if (next != nullptr && now.valid_to != next->first) {
+    findings_.Row(FindingKind::kMissing, place, scope, 'R',
+                  absl::StrCat(SlotText(now.slot), " from ", TimeText(now.valid_to)),
+                  "the state of an object between two others is gone: it is lost, the one before "
+                  "is taken to have held until the next",
+                  HoldUntil(now, next->first));
+  } else if (next == nullptr && now.valid_to != kForever) {
+    findings_.Row(FindingKind::kMissing, place, scope, 'R',
+                  absl::StrCat(SlotText(now.slot), " from ", TimeText(now.valid_to)),
+                  "the newest state of an object is gone: it is lost, the one before is taken to "
+                  "hold still",
+                  MakeNewest(now));
+  }
+}
+
+std::vector<Fix> Checker::HoldUntil(const LaneEnd& state, Timestamp until) {
+  const ScopeId scope(slots_[state.slot.value].scope);
+  keys::RevisionKey key{state.slot, state.valid_to, state.first, state.tag};
+  auto row = Get(state.home, scope, 'R', keys::Revision(key));
+  if (!row.ok() || !row->has_value()) return {};
+  std::vector<Fix> fixes = {Delete(state.home, scope, 'R', keys::Revision(key))};
+  key.valid_to = until;
+  for (HomeIndex home = 1; home < homes_.size(); ++home) {
+    const storage::BucketPtr& b = homes_[home].bucket;
+    if (storage::BucketStart(b) <= until && until < storage::BucketEnd(b))
+      fixes.push_back(Put(home, scope, 'R', keys::Revision(key), **row));
+  }
+  return fixes;
+}
+
+std::vector<Fix> Checker::MakeNewest(const LaneEnd& state) {
+  const ScopeId scope(slots_[state.slot.value].scope);
+  const keys::RevisionKey key{state.slot, state.valid_to, state.first, state.tag};
+  auto row = Get(state.home, scope, 'R', keys::Revision(key));
+  auto slot = rows_.Get(scope, Table::kResource, keys::Resource(state.slot));
+  if (!row.ok() || !row->has_value() || !slot.ok() || !slot->has_value()) return {};
+  auto revision = records::DecodeRevision(**row);
+  auto resource = records::DecodeResource(**slot);
+  if (!revision.ok() || !resource.ok()) return {};
+  resource->newest.push_back(*std::move(revision));
+  return {Put(Table::kResource, scope, keys::Resource(state.slot),
+              records::EncodeResource(SlotOf(*resource))),
+          Delete(state.home, scope, 'R', keys::Revision(key))};
+}
+
+// What rows refer to stands again under a name that says so.
+void Checker::MendLostSlots() {
+  for (const auto& [id, scope] : lost_slots_) {
+    records::ResourceRow row;
+    row.name = {scope, "", "Unknown", "", absl::StrCat("lost-", id.value)};
+    row.named_first = kForever;
+    row.named_last = kBeginning;
+    findings_.Row(
+        FindingKind::kMissing, {Table::kResource, nullptr}, scope, 'r',
+        absl::StrCat("resource ", id.value),
+        absl::StrCat("edges or episodes refer to an object that has no row: its name is "
+                     "lost, it is called ",
+                     row.name.name, " from now on"),
+        {Put(Table::kResource, scope, keys::Resource(id), records::EncodeResource(SlotOf(row)))});
+  }
 }
 
 }  // namespace kg::verify

@@ -106,6 +106,15 @@ void Checker::CheckTrees() {
     tree.first = root;
     ++tree.second;
   }
+  absl::flat_hash_map<uint64_t, uint32_t> listed;  // members' rows
+  for (HomeIndex home = 0; home < homes_.size(); ++home) {
+    for (ScopeId scope : scopes_) {
+      ForEachRow(home, scope, 'P', [&](absl::string_view key, absl::string_view) {
+        const auto k = keys::ParseMember(key);
+        if (k.has_value()) ++listed[k->incident];
+      });
+    }
+  }
   // Expiry takes members from the rows of incidents in a commit of its own.
   const bool settled = state_.dropped_until <= expired_until_;
   for (const auto& [id, tree] : trees) {
@@ -125,7 +134,7 @@ void Checker::CheckTrees() {
                                  KeyText(root.key())),
                     {put});
     } else if (row->second.members < tree.second ||
-               (row->second.members > tree.second && settled && oldest_ <= expired_until_)) {
+               (row->second.members > std::max(tree.second, listed[id]) && settled)) {
       findings_.Row(
           FindingKind::kDisagrees, place, scope, 'i', IncidentText(id),
           absl::StrCat("it counts ", row->second.members, " members, there are ", tree.second),
