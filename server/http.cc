@@ -21,6 +21,7 @@ absl::StatusOr<std::string> Decode(absl::string_view text, Plus plus) {
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\0') return absl::InvalidArgumentError("the address holds a NUL byte");
     if (text[i] == '+' && plus == Plus::kIsSpace) {
       out += ' ';
     } else if (text[i] != '%') {

@@ -3,7 +3,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "tests/ingest/fuzz_decoders.h"
 #include "tests/ingest/support.h"
 
 namespace kg::ingest {
@@ -160,44 +159,6 @@ TEST_CASE("ten thousand mutilations of real input neither crash nor leak a secre
     }
     const Decoded d = DecodeChunked(body, 1 + random() % 5000, TestOptions());
     REQUIRE(d.status.ok());
-  }
-}
-
-TEST_CASE("the fuzz entries take mutilated seeds of every format") {
-  const std::vector<std::string> seeds = {
-      std::string("\x00", 1) +
-          "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n  metadata: {name: a}\n- 'x'\n",
-      "\x01[pod/a/b] 2025-11-02T08:15:04.1Z E1102 x\n==== START logs for container a of pod b/c "
-      "====\nx\n",
-      std::string("\x02\x00", 2) +
-          R"({"op":"UPSERT","kind":"Pod","name":"a","status":{"phase":"x"},"at":"2025-11-02T08:15:04Z"})",
-      std::string("\x02\x01", 2) +
-          R"({"from":"pod:a:b","to":"node:n","type":"x y","at":1762071300})",
-      std::string("\x02\x02", 2) +
-          R"({"etype":"prom.alert","reason":"r","event_time":"2025-11-02T08:15:04Z","alerts":{"labels":{"alertname":"x"}}})",
-      std::string("\x02\x02", 2) +
-          R"({"event_id":"evt-1","event_time":"2025-11-02T08:15:04Z","subject":{"kind":"Pod","name":"x"}})",
-      std::string("\x02\x03", 2) +
-          R"({"message":"x","pod_name":"y","timestamp":"2025-11-02T08:15:04Z"})",
-      "\x03password=x https://a:b@c/ eyJhbGciOi.eyJhbGciOi.x 4111 1111 1111 1111 -----BEGIN X "
-      "PRIVATE KEY-----",
-      "\x04"
-      R"({"topic":"state.k8s.resource","key":"a::pod:b","payload":null}{"receiver":"x","alerts":[{"labels":{"alertname":"x"},"startsAt":"2025-11-02T08:15:04Z"}]})",
-      "\x04" + Fixture("kubectl/list.json")};
-  std::mt19937 random(7);
-  for (int round = 0; round < 20000; ++round) {
-    std::string body = seeds[random() % seeds.size()];
-    const int changes = static_cast<int>(random() % 5);
-    for (int i = 0; i < changes && body.size() > 1; ++i) {
-      const size_t at = 1 + random() % (body.size() - 1);
-      if (random() % 3 == 0)
-        body[at] = static_cast<char>(random());
-      else if (random() % 2 == 0)
-        body.erase(at, 1 + random() % 8);
-      else
-        body.insert(at, body.substr(random() % body.size(), random() % 30));
-    }
-    REQUIRE(FuzzDecoder(reinterpret_cast<const uint8_t*>(body.data()), body.size()) == 0);
   }
 }
 

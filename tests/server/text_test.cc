@@ -128,6 +128,7 @@ TEST_CASE("a target is taken apart, and put together again") {
   CHECK(EncodeQuery(request.query) == "at=10%3A42&object=pod%2Fa%20b&x=");
   CHECK_FALSE(ParseTarget("/a%2", &request).ok());
   CHECK_FALSE(ParseTarget("/a%00", &request).ok());
+  CHECK_FALSE(ParseTarget(absl::string_view("/a?b\0", 5), &request).ok());
   CHECK_FALSE(ParseTarget("/a?b=%zz", &request).ok());
 }
 

@@ -113,7 +113,10 @@ std::string FindSettingsFile(const std::string& named) {
 absl::StatusOr<FileValues> ReadSettingsFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return absl::NotFoundError(absl::StrCat("can't read the configuration file ", path));
-  const std::string text(std::istreambuf_iterator<char>(in), {});
+  return ParseSettings(std::string(std::istreambuf_iterator<char>(in), {}), path);
+}
+
+absl::StatusOr<FileValues> ParseSettings(const std::string& text, const std::string& path) {
   const toml::parse_result parsed = toml::parse(text, path);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();

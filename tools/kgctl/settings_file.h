@@ -21,5 +21,7 @@ std::string FindSettingsFile(const std::string& named);
 // NotFound: no such file. InvalidArgument names file, line and key of what is wrong: no TOML, a key
 // that is no setting (with the nearest that is), a value of the wrong type.
 absl::StatusOr<FileValues> ReadSettingsFile(const std::string& path);
+// The same of a file's text; `path` is for the errors.
+absl::StatusOr<FileValues> ParseSettings(const std::string& text, const std::string& path);
 
 }  // namespace kg::kgctl
