@@ -29,7 +29,16 @@ class GraphView : public View {
   Timestamp oldest() const override { return kBeginning; }
   const Graph& graph() const override { return *graph_; }
   const RuleBook& rules() const override { return *rules_; }
-  const IncidentIndex& incidents() const override { return incidents_; }
+  IncidentPtr Tree(ScopeId scope, EpisodeKey root) const override {
+    return FindTree(incidents_, scope, root);
+  }
+  IncidentPtr TreeById(ScopeId scope, uint64_t id) const override {
+    return FindTreeById(incidents_, scope, id);
+  }
+  void ForEachTree(ScopeId scope,
+                   const std::function<bool(const IncidentPtr&)>& fn) const override {
+    ForEachTreeOf(incidents_, scope, fn);
+  }
   bool derived_complete() const override { return true; }
   int64_t Links(ScopeId) const override { return 0; }
   std::vector<ScopeDescription> scopes() const override { return {{ScopeId(1), "", ""}}; }

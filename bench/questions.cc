@@ -47,10 +47,9 @@ double AskBlast(const Database& db, ResourceId origin, Timestamp at) {
 Subjects ChooseSubjects(const View& view, size_t most, Timestamp since) {
   Subjects s;
   std::vector<IncidentPtr> all;
-  view.incidents().ForEach([&](const IncidentPtr& i) {
+  for (const IncidentPtr& i : view.AllTrees()) {
     if (i->members.size() >= 2 && LastOnset(i) >= since) all.push_back(i);
-    return true;
-  });
+  }
   Random random(11);
   for (size_t i = 0; i < most && !all.empty(); ++i) {
     const IncidentPtr& incident = all[random.Below(all.size())];

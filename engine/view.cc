@@ -16,6 +16,39 @@ uint64_t IncidentTree::id() const {
   return storage::keys::StableHash(bytes);
 }
 
+std::vector<IncidentPtr> View::AllTrees() const {
+  std::vector<IncidentPtr> all;
+  for (const ScopeDescription& s : scopes()) {
+    ForEachTree(s.id, [&](const IncidentPtr& tree) {
+      all.push_back(tree);
+      return true;
+    });
+  }
+  return all;
+}
+
+IncidentPtr FindTree(const IncidentIndex& trees, ScopeId scope, EpisodeKey root) {
+  const IncidentPtr* tree = trees.Find(std::make_pair(scope, root));
+  return tree == nullptr ? nullptr : *tree;
+}
+
+IncidentPtr FindTreeById(const IncidentIndex& trees, ScopeId scope, uint64_t id) {
+  IncidentPtr found;
+  ForEachTreeOf(trees, scope, [&](const IncidentPtr& tree) {
+    if (tree->id() == id || std::binary_search(tree->aliases.begin(), tree->aliases.end(), id))
+      found = tree;
+    return found == nullptr;
+  });
+  return found;
+}
+
+void ForEachTreeOf(const IncidentIndex& trees, ScopeId scope,
+                   const std::function<bool(const IncidentPtr&)>& fn) {
+  const std::pair<ScopeId, EpisodeKey> first{scope, {kBeginning, EpisodeHash(0)}};
+  trees.ForEachFrom(first,
+                    [&](const IncidentPtr& tree) { return tree->scope == scope && fn(tree); });
+}
+
 BurstPtr FindBurst(const Graph& graph, ResourceId resource, EpisodeKey key) {
   const Node* node = graph.Find(resource);
   if (node == nullptr) return nullptr;

@@ -38,6 +38,11 @@ struct IncidentLess {
 };
 using IncidentIndex = PersistentVector<IncidentPtr, IncidentLess>;
 
+IncidentPtr FindTree(const IncidentIndex& trees, ScopeId scope, EpisodeKey root);
+IncidentPtr FindTreeById(const IncidentIndex& trees, ScopeId scope, uint64_t id);
+void ForEachTreeOf(const IncidentIndex& trees, ScopeId scope,
+                   const std::function<bool(const IncidentPtr&)>& fn);
+
 struct ScopeDescription {
   ScopeId id;
   std::string tenant;
@@ -71,7 +76,14 @@ class View {
   // POTENTIAL_CAUSE edges stored in a scope.
   virtual int64_t Links(ScopeId scope) const = 0;
   virtual const RuleBook& rules() const = 0;
-  virtual const IncidentIndex& incidents() const = 0;
+  // The tree whose root is this burst; nullptr: there is none.
+  virtual IncidentPtr Tree(ScopeId scope, EpisodeKey root) const = 0;
+  // The tree that has this id, or had it before it was merged; nullptr: there is none.
+  virtual IncidentPtr TreeById(ScopeId scope, uint64_t id) const = 0;
+  // All trees of a scope, by root, until fn returns false.
+  virtual void ForEachTree(ScopeId scope,
+                           const std::function<bool(const IncidentPtr&)>& fn) const = 0;
+  std::vector<IncidentPtr> AllTrees() const;  // of all scopes
   // The commit up to which links and incidents are derived, and whether later facts wait.
   virtual bool derived_complete() const = 0;
 

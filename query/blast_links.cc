@@ -5,6 +5,7 @@
 #include <map>
 
 #include "absl/container/flat_hash_map.h"
+#include "query/incidents.h"
 
 namespace kg::query {
 namespace {
@@ -42,20 +43,6 @@ bool TraceBack(const View& view, const IncidentTree& tree, const BurstPtr& burst
   return false;
 }
 
-// The tree that a burst belongs to; nullptr: in none, or what joins it to its root has expired.
-IncidentPtr TreeOf(const View& view, ScopeId scope, BurstPtr at) {
-  IncidentPtr found;
-  for (int i = 0; i < kMaxChain && at != nullptr; ++i) {
-    view.incidents().ForEachFrom(std::make_pair(scope, at->key), [&](const IncidentPtr& tree) {
-      if (tree->scope == scope && tree->root == at->key) found = tree;
-      return false;
-    });
-    if (found != nullptr || at->causes.empty()) break;
-    at = FindBurst(view.graph(), at->causes.front().cause_resource, at->causes.front().cause);
-  }
-  return found;
-}
-
 // The trees in which an origin has a part, by root: through what was there at its fault or later,
 // or before the window, but not by more than kFaultLooksBack.
 std::vector<IncidentPtr> TreesOf(const View& view, const std::vector<BlastOrigin>& origins,
@@ -70,7 +57,7 @@ std::vector<IncidentPtr> TreesOf(const View& view, const std::vector<BlastOrigin
     const Node* node = view.graph().Find(origins[o].resource, when.from);
     if (node == nullptr || node->name == nullptr) continue;
     node->bursts.ForEachIn(when, [&](const BurstPtr& b) {
-      IncidentPtr tree = TreeOf(view, node->name->scope, b);
+      IncidentPtr tree = TreeOf(view, node->name->scope, b->resource, b->key);
       // A tree of one is only its root, and most are.
       if (tree != nullptr && tree->root.onset <= view.as_of() && tree->members.size() > 1)
         trees.emplace(tree->root, std::move(tree));

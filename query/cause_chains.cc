@@ -67,15 +67,6 @@ const FoundCause* Found(const Inquiry& in, const std::vector<BurstPtr>& chain, s
   return nullptr;
 }
 
-IncidentPtr IncidentWithRoot(const Inquiry& in, EpisodeKey key) {
-  IncidentPtr found;
-  in.view.incidents().ForEachFrom(std::make_pair(in.scope, key), [&](const IncidentPtr& i) {
-    if (i->scope == in.scope && i->root == key) found = i;
-    return false;
-  });
-  return found;
-}
-
 // All that the incident of the root holds, not only what was asked about.
 void Explain(const Inquiry& in, Root* root) {
   std::map<BurstAt, BurstPtr> below;
@@ -165,7 +156,7 @@ std::vector<Root> FindRoots(const Inquiry& in, const AskedFailures& asked) {
       root.burst = end;
       root.finding = std::move(trail.finding);
     }
-    if (root.asked.empty()) root.incident = IncidentWithRoot(in, trail.top);
+    if (root.asked.empty()) root.incident = in.view.Tree(in.scope, trail.top);
     root.asked.push_back(trail.chain.front());
   }
   std::vector<Root> out;

@@ -134,9 +134,9 @@ bool InNamespace(const Work& w, const IncidentTree& tree) {
 
 void CompareIncidents(Work* w) {
   w->meter->Enter("incidents");
-  w->view.incidents().ForEach([&](const IncidentPtr& tree) {
+  w->view.ForEachTree(w->question.scope, [&](const IncidentPtr& tree) {
     if (w->meter->spent()) return false;
-    if (tree->scope != w->question.scope || tree->root.onset > w->question.to) return true;
+    if (tree->root.onset > w->question.to) return true;
     if (!InNamespace(*w, *tree)) return true;
     const IncidentState before = StateOf(w->view, *tree, w->question.from, w->meter);
     const IncidentState after = StateOf(w->view, *tree, w->question.to, w->meter);

@@ -76,15 +76,8 @@ IncidentPtr TreeOf(const View& view, ScopeId scope, ResourceId resource, Episode
   // A tree hangs together by first links, so its root is up that chain; where the chain goes on
   // above the root (a link below the floor), an earlier slot of it matches.
   for (int i = 0; i < kMaxDepth && found == nullptr; ++i) {
-    const std::pair<ScopeId, EpisodeKey> root{scope, key};
-    view.incidents().ForEachFrom(root, [&](const IncidentPtr& tree) {
-      if (tree->scope != scope || tree->root != key) return false;
-      tree->members.ForEachFrom(member, [&](const std::pair<EpisodeKey, ResourceId>& m) {
-        if (m == member) found = tree;
-        return false;
-      });
-      return false;
-    });
+    const IncidentPtr tree = view.Tree(scope, key);
+    if (tree != nullptr && tree->members.Find(member) != nullptr) found = tree;
     const BurstPtr b = FindBurst(view.graph(), resource, key);
     if (b == nullptr || b->causes.empty()) break;
     key = b->causes.front().cause;

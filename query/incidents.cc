@@ -150,11 +150,8 @@ absl::StatusOr<IncidentsAnswer> ListIncidents(const View& view, const IncidentsQ
   const Describer say(view);
   meter->Enter("incidents");
   std::vector<Row> rows;
-  const std::pair<ScopeId, EpisodeKey> first{question.scope,
-                                             EpisodeKey{kBeginning, EpisodeHash(0)}};
-  view.incidents().ForEachFrom(first, [&](const IncidentPtr& tree) {
-    if (tree->scope != question.scope || tree->root.onset > view.as_of() || meter->spent())
-      return false;
+  view.ForEachTree(question.scope, [&](const IncidentPtr& tree) {
+    if (tree->root.onset > view.as_of() || meter->spent()) return false;
     if (!Concerns(say, *tree, question)) return true;
     Row row{{}, tree, StateOf(view, *tree, view.as_of(), meter)};
     if (!Wanted(row.state, question)) return true;

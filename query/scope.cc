@@ -168,12 +168,7 @@ absl::StatusOr<Target> ResolveIncident(const View& view, ScopeId scope, absl::st
         absl::StrCat("an incident's id is 16 hex digits, not \"", text, "\""));
   }
   Target target{scope, std::nullopt, nullptr, std::nullopt};
-  view.incidents().ForEach([&](const IncidentPtr& tree) {
-    const bool named =
-        tree->id() == *id || std::binary_search(tree->aliases.begin(), tree->aliases.end(), *id);
-    if (tree->scope == scope && named) target.incident = tree;
-    return target.incident == nullptr;
-  });
+  target.incident = view.TreeById(scope, *id);
   if (target.incident == nullptr || target.incident->root.onset > view.as_of()) {
     return absl::NotFoundError(
         absl::StrCat("no incident ", text, " at that time; list them with `incidents`"));

@@ -67,12 +67,15 @@ absl::StatusOr<StatsAnswer> Stats(const View& view, const DatabaseStats& stats,
   }
   if (scope) CountGraph(view, *scope, &answer);
   meter->Enter("incidents");
-  view.incidents().ForEach([&](const IncidentPtr& tree) {
-    if ((scope && tree->scope != *scope) || tree->root.onset > view.as_of()) return !meter->spent();
-    const IncidentState state = StateOf(view, *tree, view.as_of(), meter);
-    if (state.counts) ++(state.open ? answer.incidents_open : answer.incidents_resolved);
-    return !meter->spent();
-  });
+  for (const ScopeDescription& s : view.scopes()) {
+    if (scope && s.id != *scope) continue;
+    view.ForEachTree(s.id, [&](const IncidentPtr& tree) {
+      if (tree->root.onset > view.as_of()) return !meter->spent();
+      const IncidentState state = StateOf(view, *tree, view.as_of(), meter);
+      if (state.counts) ++(state.open ? answer.incidents_open : answer.incidents_resolved);
+      return !meter->spent();
+    });
+  }
   meter->Enter("counting episodes");
   int64_t episodes = 0;
   for (const ScopeDescription& s : view.scopes()) {

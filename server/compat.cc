@@ -395,7 +395,7 @@ HttpResponse GraphStats(Context* c, const Database& database, Timestamp now) {
   return Ok(json::object{{"timestamp", RenderTime(now)},
                          {"resources", stats->resources},
                          {"episodic_events", stats->episodes},
-                         {"incidents", c->view.incidents().size()},
+                         {"incidents", c->view.AllTrees().size()},
                          {"edges", stats->edges_open + stats->links},
                          {"resources_by_kind", counts(kinds)},
                          {"edges_by_type", counts(edge_types)},

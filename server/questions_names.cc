@@ -17,8 +17,7 @@ namespace json = boost::json;
 using Names = std::set<std::string>;
 
 void AddIncidents(const View& view, ScopeId scope, const std::string& prefix, Names* names) {
-  view.incidents().ForEach([&](const IncidentPtr& incident) {
-    if (incident->scope != scope) return true;
+  view.ForEachTree(scope, [&](const IncidentPtr& incident) {
     std::string name = absl::StrCat("incident/", absl::Hex(incident->id(), absl::kZeroPad16));
     if (absl::StartsWith(name, prefix)) names->insert(std::move(name));
     return true;

@@ -27,7 +27,16 @@ class ViewImpl : public View {
   absl::Status status() const override { return archive_.status(); }
   int64_t Links(ScopeId scope) const override;
   const RuleBook& rules() const override { return *rules_; }
-  const IncidentIndex& incidents() const override { return p_.incidents; }
+  IncidentPtr Tree(ScopeId scope, EpisodeKey root) const override {
+    return FindTree(p_.incidents, scope, root);
+  }
+  IncidentPtr TreeById(ScopeId scope, uint64_t id) const override {
+    return FindTreeById(p_.incidents, scope, id);
+  }
+  void ForEachTree(ScopeId scope,
+                   const std::function<bool(const IncidentPtr&)>& fn) const override {
+    ForEachTreeOf(p_.incidents, scope, fn);
+  }
   bool derived_complete() const override { return true; }
 
   std::vector<ScopeDescription> scopes() const override;

@@ -25,10 +25,7 @@ TEST_CASE("a tree stays whole when a burst in its middle expires and after a res
   REQUIRE(w.TreeSize(alert) == 3);
   const std::string root = [&] {
     std::string id;
-    w.view()->incidents().ForEach([&](const IncidentPtr& i) {
-      id = std::to_string(i->id());
-      return true;
-    });
+    for (const IncidentPtr& i : w.view()->AllTrees()) id = std::to_string(i->id());
     return id;
   }();
   w.wall = At(60);
@@ -40,10 +37,7 @@ TEST_CASE("a tree stays whole when a burst in its middle expires and after a res
   w.Reopen();
   CHECK(w.TreeSize(alert) == 2);
   CHECK(w.Dump() == before);
-  w.view()->incidents().ForEach([&](const IncidentPtr& i) {
-    CHECK(std::to_string(i->id()) == root);
-    return true;
-  });
+  for (const IncidentPtr& i : w.view()->AllTrees()) CHECK(std::to_string(i->id()) == root);
 }
 
 TEST_CASE("states of one instant that two sources showed survive a restart each") {

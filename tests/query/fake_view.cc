@@ -104,7 +104,16 @@ class FakeView : public View {
   Timestamp oldest() const override { return T(-7 * 24 * 3600); }
   const Graph& graph() const override { return *graph_; }
   const RuleBook& rules() const override { return FakeWorld::Rules(); }
-  const IncidentIndex& incidents() const override { return incidents_; }
+  IncidentPtr Tree(ScopeId scope, EpisodeKey root) const override {
+    return FindTree(incidents_, scope, root);
+  }
+  IncidentPtr TreeById(ScopeId scope, uint64_t id) const override {
+    return FindTreeById(incidents_, scope, id);
+  }
+  void ForEachTree(ScopeId scope,
+                   const std::function<bool(const IncidentPtr&)>& fn) const override {
+    ForEachTreeOf(incidents_, scope, fn);
+  }
   bool derived_complete() const override { return true; }
   int64_t Links(ScopeId) const override {
     int64_t links = 0;

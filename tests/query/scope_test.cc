@@ -82,10 +82,7 @@ TEST_CASE("Events and incidents are found by the ids that answers print") {
     CHECK(target->episode == key);
   }
   std::string incident;
-  view->incidents().ForEach([&](const IncidentPtr& i) {
-    incident = IncidentHandle(i->id());
-    return true;
-  });
+  for (const IncidentPtr& i : view->AllTrees()) incident = IncidentHandle(i->id());
   const auto target = ResolveObject(*view, FakeWorld::kScope, "incident/" + incident, "");
   REQUIRE(target.ok());
   CHECK(target->incident->root == key);

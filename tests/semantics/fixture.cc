@@ -270,17 +270,15 @@ std::vector<BurstSeen> World::Bursts(const ObjectRef& ref, const std::string& cl
 }
 
 size_t World::TreeSize(EpisodeKey member) const {
-  size_t found = 0;
-  view()->incidents().ForEach([&](const IncidentPtr& i) {
+  for (const IncidentPtr& i : view()->AllTrees()) {
     bool has = false;
     i->members.ForEach([&](const auto& m) {
       has = has || m.first == member;
       return !has;
     });
-    if (has) found = i->members.size();
-    return !has;
-  });
-  return found;
+    if (has) return i->members.size();
+  }
+  return 0;
 }
 
 std::string DumpDifference(const std::string& a, const std::string& b, size_t limit) {

@@ -116,14 +116,13 @@ std::string CompareWithNaive(Database* db) {
     trees[root].insert(m);
   }
   std::map<Member, std::set<Member>> stored;
-  view->incidents().ForEach([&](const IncidentPtr& t) {
+  for (const IncidentPtr& t : view->AllTrees()) {
     auto& members = stored[{t->scope.value, t->root}];
     t->members.ForEach([&](const auto& m) {
       members.insert({t->scope.value, m.first});
       return true;
     });
-    return true;
-  });
+  }
   if (trees != stored)
     return absl::StrCat("trees differ: ", stored.size(), " stored, ", trees.size(),
                         " from scratch");

@@ -321,7 +321,7 @@ TEST_CASE("sequence 7: a cause that comes 20 minutes after its effects, and expi
       CHECK(std::any_of(causes.begin(), causes.end(),
                         [](const CauseLink& c) { return c.cause.onset == At(10); }));
     }
-    CHECK(w.view()->incidents().size() == 1);
+    CHECK(w.view()->AllTrees().size() == 1);
   };
   std::vector<Mutation> story = effects;
   story.push_back(cause);
@@ -335,16 +335,13 @@ TEST_CASE("sequence 7: a cause that comes 20 minutes after its effects, and expi
 
   World w(kHourBuckets);
   w.Apply(effects);
-  CHECK(w.view()->incidents().size() >= 30);
+  CHECK(w.view()->AllTrees().size() >= 30);
   w.Apply({cause});
   linked(w);
   const auto incident = [&] {
-    std::pair<uint64_t, size_t> out;
-    w.view()->incidents().ForEach([&](const IncidentPtr& i) {
-      out = {i->id(), i->members.size()};
-      return false;
-    });
-    return out;
+    const std::vector<IncidentPtr> all = w.view()->AllTrees();
+    REQUIRE(!all.empty());
+    return std::pair<uint64_t, size_t>{all.front()->id(), all.front()->members.size()};
   };
   const uint64_t id = incident().first;
   // The hour of the cause has passed retention, that in which the effects ended has not.

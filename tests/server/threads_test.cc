@@ -80,10 +80,7 @@ std::vector<size_t> Counts(const View& view, Notes* notes) {
     });
     edges += node->out.size() + node->in.size() + node->out_closed.size() + node->in_closed.size();
   }
-  view.incidents().ForEach([&](const IncidentPtr& tree) {
-    members += tree->members.size();
-    return true;
-  });
+  for (const IncidentPtr& tree : view.AllTrees()) members += tree->members.size();
   for (const ScopeDescription& scope : view.scopes()) {
     notes->Check(view.ForEachEpisode(scope.id, {kBeginning, kForever}, [&](const EpisodeRecord&) {
       ++episodes;
