@@ -41,7 +41,7 @@ std::unique_ptr<Database> Stream::Open(const std::string& path) const {
   return *std::move(db);
 }
 
-absl::Status Stream::Apply(Database* db, int i) const {
+absl::Status Stream::Tell(Database* db, int i) const {
   const Timestamp at = At(10) + step * i;
   const std::string pod = absl::StrCat("p-", i % 9);
   Batch b;
@@ -59,8 +59,12 @@ absl::Status Stream::Apply(Database* db, int i) const {
     b.mutations.push_back(semantics::EdgeGone(
         "", Ref("Pod", "shop", pod), Ref("Service", "shop", absl::StrCat("s-", i % 3)), at));
   b.positions.push_back({"stream", 0, i, -1, ""});
-  const absl::Status applied = db->Apply(std::move(b)).status();
-  return applied.ok() && i % 8 == 0 ? db->Maintain() : applied;
+  return db->Apply(std::move(b)).status();
+}
+
+absl::Status Stream::Apply(Database* db, int i) const {
+  const absl::Status told = Tell(db, i);
+  return told.ok() && i % 8 == 0 ? db->Maintain() : told;
 }
 
 void Stream::ApplyUpTo(Database* db, int end) const {

@@ -23,7 +23,8 @@ struct Stream {
 
   DatabaseOptions Options() const;
   std::unique_ptr<Database> Open(const std::string& path) const;
-  absl::Status Apply(Database* db, int i) const;
+  absl::Status Tell(Database* db, int i) const;   // one batch
+  absl::Status Apply(Database* db, int i) const;  // and the maintenance that is due behind it
   void ApplyUpTo(Database* db, int end) const;
   // The dump of a database that was told the first n batches.
   std::string DumpAfter(int n) const;

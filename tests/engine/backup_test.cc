@@ -88,7 +88,8 @@ std::vector<std::string> DumpsAfterExpiry(const Stream& stream, int n) {
     TempDir dir;
     {
       auto db = stream.Open(dir.Sub("reference"));
-      stream.ApplyUpTo(db.get(), n);
+      stream.ApplyUpTo(db.get(), n - 1);
+      REQUIRE(stream.Tell(db.get(), n - 1).ok());
       if (maintained) REQUIRE(db->Maintain().ok());
       REQUIRE(db->Settle().ok());
     }
