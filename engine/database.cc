@@ -275,7 +275,7 @@ class DatabaseImpl : public Database {
     return absl::OkStatus();
   }
 
-  void Publish() {
+  void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     absl::MutexLock lock(&published_mutex_);
     published_ = writer_.published();
   }

@@ -68,6 +68,7 @@ Identity::Identity(const RuleBook& rules, std::string default_tenant, std::strin
     : rules_(rules),
       default_tenant_(std::move(default_tenant)),
       default_cluster_(std::move(default_cluster)) {
+  (void)rules_;
   absl::MutexLock lock(&mutex_);
   names_.push_back(nullptr);
 }
@@ -78,7 +79,7 @@ ScopeId Identity::ScopeFor(const ScopeName& name) {
 }
 
 Identity::Tenant& Identity::TenantFor(const std::string& name) {
-  auto find = [&](const std::string& wanted) -> Tenant* {
+  auto find = [&](const std::string& wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> Tenant* {
     for (Tenant& t : tenants_) {
       if (t.named && t.name == wanted) return &t;
     }

@@ -14,7 +14,6 @@ using storage::Table;
 namespace {
 
 constexpr absl::string_view kKinds = "ESXCDPHRTLF";
-constexpr absl::string_view kOpenKinds = "ESXCDP";
 
 std::string Hex(absl::string_view key) {
   std::string out = "key ";
