@@ -6,6 +6,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <exception>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -23,6 +24,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr uint32_t kReplyHeaderBytes = 64u << 10;
+constexpr size_t kPieceBytes = 64u << 10;
 
 // The steps of one call, run by an io_context of its own so that one timer bounds all of them.
 class Exchange {
@@ -79,14 +81,52 @@ class Exchange {
   }
 
   void Read() {
+    if (call_.on_body != nullptr) return ReadHeader();
     http::async_read(stream_, buffer_, parser_, [this](error_code error, size_t) {
       if (error) return Fail("read from", error);
-      Finish();
+      Finish(parser_.release());
     });
   }
 
-  void Finish() {
-    auto message = parser_.release();
+  // The kind of body follows from the status: a stream is taken in pieces, a problem as a whole.
+  void ReadHeader() {
+    header_parser_.header_limit(kReplyHeaderBytes);
+    header_parser_.body_limit(boost::none);
+    http::async_read_header(stream_, buffer_, header_parser_, [this](error_code error, size_t) {
+      if (error) return Fail("read from", error);
+      if (header_parser_.get().result() == http::status::ok) {
+        body_parser_.emplace(std::move(header_parser_));
+        piece_.resize(kPieceBytes);
+        return ReadPiece();
+      }
+      whole_parser_.emplace(std::move(header_parser_));
+      whole_parser_->body_limit(call_.max_reply_bytes);
+      http::async_read(stream_, buffer_, *whole_parser_, [this](error_code read_error, size_t) {
+        if (read_error) return Fail("read from", read_error);
+        Finish(whole_parser_->release());
+      });
+    });
+  }
+
+  void ReadPiece() {
+    body_parser_->get().body().data = piece_.data();
+    body_parser_->get().body().size = piece_.size();
+    deadline_.expires_after(call_.timeout);
+    deadline_.async_wait([this](error_code error) {
+      if (!error) TimeOut();
+    });
+    http::async_read(stream_, buffer_, *body_parser_, [this](error_code error, size_t) {
+      if (error && error != http::error::need_buffer) return Fail("read from", error);
+      const size_t got = piece_.size() - body_parser_->get().body().size;
+      if (got > 0) status_ = call_.on_body(absl::string_view(piece_.data(), got));
+      if (!status_.ok()) return End();
+      if (!body_parser_->is_done()) return ReadPiece();
+      reply_.status = static_cast<int>(body_parser_->get().result_int());
+      End();
+    });
+  }
+
+  void Finish(http::response<http::string_body> message) {
     reply_.status = static_cast<int>(message.result_int());
     for (const auto& field : message) {
       const auto name = field.name_string();
@@ -135,6 +175,11 @@ class Exchange {
   asio::steady_timer deadline_;
   http::request<http::string_body> request_;
   http::response_parser<http::string_body> parser_;
+  // Of a call that takes the body in pieces.
+  http::response_parser<http::empty_body> header_parser_;
+  std::optional<http::response_parser<http::buffer_body>> body_parser_;
+  std::optional<http::response_parser<http::string_body>> whole_parser_;
+  std::string piece_;
   beast::flat_buffer buffer_{kReplyHeaderBytes + (64u << 10)};
   HttpReply reply_;
   absl::Status status_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -19,6 +20,10 @@ struct HttpCall {
   std::string body;
   Duration timeout = std::chrono::seconds(30);
   uint64_t max_reply_bytes = 64ull << 20;
+  // Takes the body of a reply with status 200 as it comes, instead of HttpReply::body; `timeout`
+  // and max_reply_bytes hold for each piece then, not for the whole. An error ends the call with
+  // it.
+  std::function<absl::Status(absl::string_view)> on_body;
 };
 
 struct HttpReply {

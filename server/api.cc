@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/ask.h"
+#include "server/backups.h"
 #include "server/compat.h"
 #include "server/hosts.h"
 #include "server/ingest_run.h"
@@ -74,7 +75,9 @@ class Api::Impl {
       : database_(database),
         metrics_(metrics),
         options_(std::move(options)),
-        loads_(database, LoadsOptions(options_)) {
+        loads_(database, LoadsOptions(options_)),
+        backups_(database, BackupsOptions(options_)) {
+    ask_.backup_dir = options_.backup_dir;
     ask_.clock = AskOptions::Clock::kWall;
     ask_.now = options_.now;
     ask_.budget = options_.budget;
@@ -92,7 +95,10 @@ class Api::Impl {
     return response;
   }
 
-  void BeginStop() { stopping_ = true; }
+  void BeginStop() {
+    stopping_ = true;
+    backups_.Stop();
+  }
 
  private:
   HttpResponse Route(const HttpRequest& request, std::string* route) {
@@ -122,6 +128,16 @@ class Api::Impl {
       *route = "loads";
       return loads_.Handle(request, WallNow(ask_));
     }
+    if (path == "/api/v1/backups" || absl::StartsWith(path, "/api/v1/backups/")) {
+      *route = "backups";
+      return backups_.Handle(request);
+    }
+    if (path == "/api/v1/restore") {
+      *route = "restore";
+      return Problem(409, "not_while_running",
+                     "a running node is not restored into: make a directory of the backup with "
+                     "'kgctl restore NAME --data-dir NEW', then start a node on it");
+    }
     if (path == "/api/v1/dead-letters/retry") {
       *route = "dead-letters/retry";
       return request.method == "POST" ? Retry(request) : NotAllowed("POST");
@@ -131,6 +147,13 @@ class Api::Impl {
                      absl::StrCat("there is nothing at ", path, "; questions are under /api/v1/"));
     }
     return Question(request, route);
+  }
+
+  static Backups::Options BackupsOptions(const ApiOptions& options) {
+    Backups::Options backups;
+    backups.folder = options.backup_dir;
+    backups.now = options.now;
+    return backups;
   }
 
   static Loads::Options LoadsOptions(const ApiOptions& options) {
@@ -194,6 +217,7 @@ class Api::Impl {
     HttpResponse response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     const ListenerStats listener = options_.listener ? options_.listener() : ListenerStats();
+    metrics_->Backup(backups_.Figures());
     response.body = metrics_->Text(*database_, listener, WallNow(ask_));
     return response;
   }
@@ -262,6 +286,7 @@ class Api::Impl {
   Metrics* const metrics_;
   const ApiOptions options_;
   Loads loads_;
+  Backups backups_;
   AskOptions ask_;
   std::atomic<int> ingests_{0};
   std::atomic<bool> stopping_{false};

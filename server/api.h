@@ -22,6 +22,7 @@ struct ApiOptions {
   std::function<ListenerStats()> listener;  // for /metrics; empty: zeros
   std::vector<std::string> hosts;           // names of this node; see server/hosts.h
   std::string rules_id;                     // LoadOptions::rules_id of what is loaded here
+  std::string backup_dir;                   // where backups are kept; empty: nowhere
 };
 
 // What is answered to each path. Thread-safe; blocks while it answers. See server/README.md for the

@@ -197,8 +197,9 @@ absl::StatusOr<boost::json::value> Ask(const Database& database, absl::string_vi
   query::Question read;
   if (absl::Status ok = ReadQuestion(params, Base(database, options), &read); !ok.ok()) return ok;
   const std::shared_ptr<const View> view = database.GetView(read.at);
-  Asking asking{database,       *view,  std::move(read),           {},
-                options.budget, params, params.count("since") > 0, WallNow(options)};
+  Asking asking{database,          *view,  std::move(read),           {},
+                options.budget,    params, params.count("since") > 0, WallNow(options),
+                options.backup_dir};
   if (absl::Status ok = ReadLimits(&asking); !ok.ok()) return ok;
   auto answer = info->ask(asking);
   // History that could not be read is worse than no answer.

@@ -21,6 +21,7 @@ struct AskOptions {
   enum class Clock { kWall, kData } clock = Clock::kData;
   std::function<Timestamp()> now;  // the wall clock; empty: the system's
   query::Budget budget;
+  std::string backup_dir;  // what doctor looks at; empty: nothing is said of backups
 };
 
 // Asks `question`: rca, blast-radius, neighbours, path, timeline, resource, events, incidents,

@@ -5,7 +5,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/backup.h"
 #include "query/describe.h"
+#include "server/backup_render.h"
 #include "server/questions.h"
 #include "server/render.h"
 #include "server/times.h"
@@ -133,6 +135,56 @@ json::value CheckFreshness(const Asking& asking) {
                                         " UTC, ", FormatDuration(age), " ago");
   if (age < std::chrono::minutes(15)) return check.Result(Outcome::kOk, text);
   return check.Result(Outcome::kOk, text + "; fine for a recording, old for a live cluster");
+}
+
+// Whether what is here could be had again.
+json::value CheckBackups(const Asking& asking) {
+  Check check("backups");
+  const std::string& folder = asking.backup_dir;
+  const auto entries = BackupFolder(folder).List();
+  if (!entries.ok()) {
+    return check.Result(Outcome::kWarning, std::string(entries.status().message()),
+                        "let this user read the folder, or name another --backup-dir");
+  }
+  const BackupEntry* good = nullptr;
+  const BackupEntry* bad = nullptr;  // newer than the last good one
+  for (const BackupEntry& entry : *entries) {
+    if (entry.good()) {
+      good = &entry;
+      bad = nullptr;
+    } else if (entry.state != BackupEntry::State::kUnderWay) {
+      bad = &entry;
+    }
+  }
+  if (good == nullptr && bad == nullptr) {
+    return check.Result(Outcome::kOk, absl::StrCat("there is no backup in ", folder),
+                        "kgctl backup create, for instance daily");
+  }
+  if (bad != nullptr) {
+    check.Item(absl::StrCat(bad->name, ": ",
+                            bad->check             ? bad->check->problem
+                            : bad->problem.empty() ? "its making was ended"
+                                                   : bad->problem));
+  }
+  if (good == nullptr) {
+    return check.Result(Outcome::kFailed, absl::StrCat("no backup in ", folder, " is a good one"),
+                        "kgctl backup create, then kgctl backup verify latest");
+  }
+  const Duration age = asking.wall_now - good->manifest->begun;
+  const std::string text =
+      absl::StrCat("the newest good backup, ", good->name, ", is ", FormatDuration(age), " old");
+  if (bad != nullptr) {
+    return check.Result(Outcome::kWarning, absl::StrCat(text, "; a newer one failed"),
+                        "look for the cause (space, the disk), then kgctl backup create");
+  }
+  if (age > kStaleBackup) {
+    return check.Result(Outcome::kWarning, text, "kgctl backup create, for instance daily");
+  }
+  if (!good->check) {
+    return check.Result(Outcome::kOk, absl::StrCat(text, " and was never verified"),
+                        "kgctl backup verify latest");
+  }
+  return check.Result(Outcome::kOk, text);
 }
 
 // Who refers to a slot in a way that needs it: "Pod shop/a MOUNTS".
@@ -264,6 +316,7 @@ Answered AskDoctor(const Asking& asking) {
   query::BudgetMeter meter(asking.budget);
   json::array checks;
   checks.push_back(CheckHealth(asking));
+  if (!asking.backup_dir.empty()) checks.push_back(CheckBackups(asking));
   checks.push_back(CheckDerived(asking));
   checks.push_back(CheckFreshness(asking));
   checks.push_back(CheckScopes(asking));

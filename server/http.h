@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -30,6 +31,10 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  // In place of a body one that is made while it is sent: called for the next bytes until they are
+  // empty, by one thread at a time. An error breaks the connection off, so that the client sees
+  // that the rest is missing.
+  std::function<absl::StatusOr<std::string>()> next_piece;
   std::vector<std::pair<std::string, std::string>> headers;
 };
 

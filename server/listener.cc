@@ -206,6 +206,50 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
 
+  // A worker makes the next piece, the I/O thread sends it: one piece of a stream is in memory.
+  void MakePiece() {
+    stream_.expires_never();
+    asio::post(shared_->workers, [self = shared_from_this(),
+                                  guard = asio::make_work_guard(shared_->io)]() mutable {
+      auto piece = std::make_shared<absl::StatusOr<std::string>>(NextOf(self->next_piece_));
+      asio::io_context& io = self->shared_->io;
+      asio::post(io, [self = std::move(self), piece = std::move(piece)] {
+        self->SendPiece(std::move(*piece));
+      });
+    });
+  }
+
+  static absl::StatusOr<std::string> NextOf(
+      const std::function<absl::StatusOr<std::string>()>& next) {
+    try {
+      return next();
+    } catch (const std::exception& e) {
+      return absl::InternalError(e.what());
+    }
+  }
+
+  void SendPiece(absl::StatusOr<std::string> piece) {
+    if (!piece.ok()) return EndStream();  // without its end the client knows that it is cut off
+    piece_ = *std::move(piece);
+    stream_.expires_after(shared_->options.write_time);
+    if (piece_.empty()) {
+      return asio::async_write(stream_, http::make_chunk_last(),
+                               [self = shared_from_this()](error_code error, size_t) {
+                                 self->next_piece_ = nullptr;
+                                 self->OnWritten(error);
+                               });
+    }
+    asio::async_write(stream_, http::make_chunk(asio::buffer(piece_)),
+                      [self = shared_from_this()](error_code error, size_t) {
+                        error ? self->EndStream() : self->MakePiece();
+                      });
+  }
+
+  void EndStream() {
+    next_piece_ = nullptr;
+    Close();
+  }
+
   static HttpResponse Call(const HttpHandler& handler, const HttpRequest& request) {
     try {
       return handler(request);
@@ -226,6 +270,7 @@ class Session : public std::enable_shared_from_this<Session> {
     response_->set("X-Content-Type-Options", "nosniff");
     for (const auto& [name, value] : from.headers) response_->set(name, value);
     response_->keep_alive(keep_alive_);
+    if (from.next_piece != nullptr && !head_only_) return WriteStream(std::move(from));
     response_->content_length(from.body.size());
     response_->body() = head_only_ ? std::string() : std::move(from.body);
     stream_.expires_after(shared_->options.write_time);
@@ -234,7 +279,19 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
 
+  void WriteStream(HttpResponse from) {
+    response_->chunked(true);
+    next_piece_ = std::move(from.next_piece);
+    serializer_.emplace(*response_);
+    stream_.expires_after(shared_->options.write_time);
+    http::async_write_header(stream_, *serializer_,
+                             [self = shared_from_this()](error_code error, size_t) {
+                               error ? self->EndStream() : self->MakePiece();
+                             });
+  }
+
   void OnWritten(error_code error) {
+    serializer_.reset();
     response_.reset();
     if (error) return Close();
     if (keep_alive_) return ReadHeader();
@@ -262,6 +319,9 @@ class Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::unique_ptr<http::response<http::string_body>> response_;
+  std::optional<http::response_serializer<http::string_body>> serializer_;  // of a stream
+  std::function<absl::StatusOr<std::string>()> next_piece_;
+  std::string piece_;
   uint64_t reserved_ = 0;
   unsigned version_ = 11;
   bool idle_ = true;

@@ -40,7 +40,7 @@ using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 // An HTTP/1.1 port. Operation: one thread reads and writes all connections, `workers` others run
 // the handler. What breaks a limit is answered 408, 413 or 431, overload 503 with Retry-After, both
 // without calling the handler. Concurrency: every method from any thread. Limitations: no TLS, no
-// HTTP/2, bodies are held in memory.
+// HTTP/2; bodies are held in memory, but for answers that are streams (HttpResponse::next_piece).
 class Listener {
  public:
   virtual ~Listener() = default;

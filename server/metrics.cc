@@ -59,7 +59,18 @@ class Metrics::Impl {
         letters_(MakeGauge("kg_dead_letters", "Dead letters stored")),
         derived_(MakeGauge("kg_derived_complete", "1 while links and incidents are up to date")),
         connections_(MakeGauge("kg_http_connections_open", "Connections open")),
-        turned_away_(MakeGauge("kg_http_turned_away", "Requests refused for want of room")) {}
+        turned_away_(MakeGauge("kg_http_turned_away", "Requests refused for want of room")),
+        backup_last_(
+            MakeGauge("kg_backup_last_success_seconds",
+                      "When the newest good backup was begun, Unix time; 0: there is none")),
+        backup_time_(MakeGauge("kg_backup_duration_seconds", "Time that the newest good one took")),
+        backup_bytes_(
+            MakeGauge("kg_backup_bytes",
+                      "Bytes of the newest good backup: all, and what it shares with none")),
+        backups_(MakeGauge("kg_backups", "Backups in the folder, by state")),
+        backup_running_(MakeGauge("kg_backup_running", "1 while one is made or verified")),
+        backup_failures_(MakeCounter("kg_backup_failures_total",
+                                     "Failed attempts since the start, by what was attempted")) {}
 
   void Request(const std::string& route, int status, Duration took) {
     requests_.Add({{"route", route}, {"status", absl::StrCat(status)}}).Increment();
@@ -88,6 +99,24 @@ class Metrics::Impl {
   void RootCause(const std::string& verdict, Duration took) {
     verdicts_.Add({{"verdict", verdict}}).Increment();
     rca_time_.Add({}, Seconds()).Observe(ToSeconds(took));
+  }
+
+  void Backup(const BackupFigures& f) {
+    const double last = f.last_success ? static_cast<double>(ToMicros(*f.last_success)) / 1e6 : 0;
+    backup_last_.Add({}).Set(last);
+    backup_time_.Add({}).Set(ToSeconds(f.duration));
+    backup_bytes_.Add({{"share", "all"}}).Set(static_cast<double>(f.bytes));
+    backup_bytes_.Add({{"share", "own"}}).Set(static_cast<double>(f.own_bytes));
+    backups_.Add({{"state", "good"}}).Set(static_cast<double>(f.good));
+    backups_.Add({{"state", "other"}}).Set(static_cast<double>(f.other));
+    backup_running_.Add({}).Set(f.running ? 1 : 0);
+    const auto failed = [this](const char* what, uint64_t count) {
+      Counter& counter = backup_failures_.Add({{"of", what}});
+      counter.Increment(static_cast<double>(count) - counter.Value());
+    };
+    failed("create", f.failed_creates);
+    failed("verify", f.failed_verifies);
+    failed("prune", f.failed_prunes);
   }
 
   std::string Text(const Database& database, const ListenerStats& listener, Timestamp now) {
@@ -157,6 +186,12 @@ class Metrics::Impl {
   Family<Gauge>& derived_;
   Family<Gauge>& connections_;
   Family<Gauge>& turned_away_;
+  Family<Gauge>& backup_last_;
+  Family<Gauge>& backup_time_;
+  Family<Gauge>& backup_bytes_;
+  Family<Gauge>& backups_;
+  Family<Gauge>& backup_running_;
+  Family<Counter>& backup_failures_;
 
   absl::Mutex mutex_;
   std::optional<Timestamp> refreshed_ ABSL_GUARDED_BY(mutex_);
@@ -173,6 +208,9 @@ void Metrics::Ingested(const IngestReport& report, Duration took) {
 }
 void Metrics::RootCause(const std::string& verdict, Duration took) {
   impl_->RootCause(verdict, took);
+}
+void Metrics::Backup(const BackupFigures& figures) {
+  impl_->Backup(figures);
 }
 std::string Metrics::Text(const Database& database, const ListenerStats& listener, Timestamp now) {
   return impl_->Text(database, listener, now);

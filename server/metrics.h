@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engine/database.h"
+#include "server/backups.h"
 #include "server/ingest_run.h"
 #include "server/listener.h"
 #include "storage/types.h"
@@ -23,6 +24,8 @@ class Metrics {
   void Ingested(const IngestReport& report, Duration took);
   // An answer about root causes was given.
   void RootCause(const std::string& verdict, Duration took);
+  // How backups stand, for the next Text.
+  void Backup(const BackupFigures& figures);
 
   // Everything in the text format of Prometheus. Gauges are of this moment; those that need a pass
   // over the graph are refreshed at most every 10 s.

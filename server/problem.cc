@@ -31,6 +31,8 @@ const char* Title(int status) {
       return "Header too large";
     case 503:
       return "Service unavailable";
+    case 507:
+      return "No space left";
     case 504:
       return "Took too long";
     default:

@@ -26,6 +26,7 @@ struct Asking {
   const Params& params;
   bool since_given = false;
   Timestamp wall_now;
+  const std::string& backup_dir;  // see AskOptions
 };
 
 // The value of a parameter; empty where it was not given.

@@ -65,6 +65,8 @@ using CommandPtr = std::unique_ptr<Command>;
 
 CommandPtr MakeLoad();
 CommandPtr MakeServe();
+CommandPtr MakeBackup();
+CommandPtr MakeRestore();
 CommandPtr MakeRca();
 CommandPtr MakeBlastRadius();
 CommandPtr MakeNeighbours();

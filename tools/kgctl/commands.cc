@@ -18,6 +18,8 @@ std::vector<CommandPtr> AllCommands() {
   commands.push_back(MakeDoctor());
   commands.push_back(MakeVerify());
   commands.push_back(MakeDeadLetters());
+  commands.push_back(MakeBackup());
+  commands.push_back(MakeRestore());
   commands.push_back(MakeServe());
   commands.push_back(MakeVersion());
   commands.push_back(MakeCompletion());

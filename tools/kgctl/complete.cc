@@ -181,6 +181,7 @@ void Complete(std::vector<std::string> words, Environment* env) {
     }
     if (name == "completion") return Offer({"bash", "zsh", "fish"}, current, env);
     if (name == "dead-letters") return Offer({"list", "retry", "export"}, current, env);
+    if (name == "backup") return Offer({"create", "list", "verify", "prune"}, current, env);
     if (typed.TakesArgument("file")) return Offer({":files"}, "", env);
     if (typed.TakesArgument("object") || typed.TakesArgument("from"))
       return Offer(NamesInData("objects", current, typed, &place), "", env);

@@ -23,6 +23,7 @@ class Doctor : public QuestionCommand {
 
  protected:
   bool TakesWindow() const override { return false; }
+  unsigned Uses() const override { return kQuestions | kBackup; }
   void Print(const json::value& answer, const Page& page) override {
     page.out << Moment(answer, "as_of", page) << "\n";
     for (const json::value& check : List(answer, "checks")) {

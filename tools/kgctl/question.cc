@@ -49,7 +49,7 @@ void QuestionCommand::Define(FlagSet* flags) {
   for (const TextFlag& flag : TextFlags())
     flags->Text(flag.name, flag.value, &texts_[flag.param], flag.help);
   DefineOwn(flags);
-  place_.Define(kQuestions, flags);
+  place_.Define(Uses(), flags);
   flags->Text("-o,--output", "FORMAT", &output_, "table, wide, json, yaml or name");
   flags->Switch("--no-headers", &no_headers_, "No headers in tables");
   flags->Text("--color", "WHEN", &color_, "auto, always or never (env NO_COLOR)");

@@ -45,6 +45,8 @@ class QuestionCommand : public Command {
   virtual int ExitCode(const boost::json::value& answer) const { return kExitOk; }
   // Whether the question takes an object, and how the help calls it.
   virtual std::string ObjectHelp() const { return ""; }
+  // Whose settings it takes, see SettingUse.
+  virtual unsigned Uses() const { return kQuestions; }
   virtual bool HasPages() const { return false; }
   // Which of the common flags would say something to it.
   virtual bool TakesSelector() const { return false; }

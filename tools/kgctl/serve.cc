@@ -43,6 +43,7 @@ absl::StatusOr<server::NodeOptions> NodeOptionsFrom(const Settings& settings) {
   options.api.max_ingests = static_cast<int>(settings.Number(Setting::kMaxIngests));
   options.api.hosts = settings.Texts(Setting::kAllowHosts);
   options.api.hosts.push_back(options.listener.address);
+  options.api.backup_dir = settings.Text(Setting::kBackupDir);
   absl::StatusOr<std::string> rules = server::RulesId(settings.Text(Setting::kRules));
   if (!rules.ok()) return rules.status();
   options.api.rules_id = *std::move(rules);

@@ -113,7 +113,7 @@ const std::vector<SettingInfo>& AllSettings() {
        "data_dir",
        T::kText,
        "./kg-data",
-       kAll,
+       kAll | kBackup | kRestore,
        "Data directory"},
       {Setting::kServer,
        "--server",
@@ -123,8 +123,18 @@ const std::vector<SettingInfo>& AllSettings() {
        "server",
        T::kText,
        "",
-       kQuestions | kLoad,
+       kQuestions | kLoad | kBackup,
        "A running node instead of a directory"},
+      {Setting::kBackupDir,
+       "--backup-dir",
+       "DIR",
+       "KG_BACKUP_DIR",
+       {},
+       "backup_dir",
+       T::kText,
+       "./kg-backups",
+       kServe | kBackup | kRestore,
+       "Folder of backups"},
       {Setting::kListen,
        "--listen",
        "ADDRESS",
@@ -421,14 +431,17 @@ std::string SettingsHelp() {
     if ((info.uses & kLoad) != 0) users.push_back("load");
     if ((info.uses & kServe) != 0) users.push_back("serve");
     if ((info.uses & kVerify) != 0) users.push_back("verify");
+    if ((info.uses & kBackup) != 0) users.push_back("backup");
+    if ((info.uses & kRestore) != 0) users.push_back("restore");
     absl::StrAppend(&out, "\n", info.flag, " ", info.value, "\n");
     for (const std::string& line : Wrap(info.help, 90)) absl::StrAppend(&out, "    ", line, "\n");
-    absl::StrAppend(&out, "    env ", info.variable);
+    std::string names = absl::StrCat("env ", info.variable);
     if (!info.aliases.empty())
-      absl::StrAppend(&out, " (or ", absl::StrJoin(info.aliases, ", "), ")");
-    absl::StrAppend(&out, ", key ", info.key);
-    if (*info.fallback != '\0') absl::StrAppend(&out, ", default ", info.fallback);
-    absl::StrAppend(&out, "; of ", absl::StrJoin(users, ", "), "\n");
+      absl::StrAppend(&names, " (or ", absl::StrJoin(info.aliases, ", "), ")");
+    absl::StrAppend(&names, ", key ", info.key);
+    if (*info.fallback != '\0') absl::StrAppend(&names, ", default ", info.fallback);
+    absl::StrAppend(&names, "; of ", absl::StrJoin(users, ", "));
+    for (const std::string& line : Wrap(names, 96)) absl::StrAppend(&out, "    ", line, "\n");
   }
   return out;
 }

@@ -20,6 +20,7 @@ namespace kg::kgctl {
 enum class Setting {
   kDataDir,
   kServer,
+  kBackupDir,
   kListen,
   kAllowHosts,
   kRetention,
@@ -48,7 +49,14 @@ enum class SettingType {
 };
 
 // Who uses a setting.
-enum SettingUse : unsigned { kQuestions = 1, kLoad = 2, kServe = 4, kVerify = 8 };
+enum SettingUse : unsigned {
+  kQuestions = 1,
+  kLoad = 2,
+  kServe = 4,
+  kVerify = 8,
+  kBackup = 16,
+  kRestore = 32
+};
 
 struct SettingInfo {
   Setting id;

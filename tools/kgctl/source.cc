@@ -19,19 +19,22 @@ namespace json = boost::json;
 
 class DirectorySource : public Source {
  public:
-  explicit DirectorySource(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+  DirectorySource(std::unique_ptr<Database> database, std::string backup_dir)
+      : database_(std::move(database)), backup_dir_(std::move(backup_dir)) {}
 
   absl::StatusOr<json::value> Ask(absl::string_view question,
                                   const server::Params& params) override {
     server::AskOptions options;
     // Nobody else waits for this process, so a question may take longer than on a node.
     options.budget.time = std::chrono::seconds(20);
+    options.backup_dir = backup_dir_;
     return server::Ask(*database_, question, params, options);
   }
   std::string ClockName() const override { return "data clock"; }
 
  private:
   const std::unique_ptr<Database> database_;
+  const std::string backup_dir_;
 };
 
 class NodeSource : public Source {
@@ -102,7 +105,8 @@ absl::StatusOr<json::value> ReplyOf(const absl::StatusOr<ingest::HttpReply>& rep
     return absl::Status(reply.status().code(), absl::StrCat(reply.status().message(),
                                                             "; is 'kgctl serve' running there?"));
   }
-  if (reply->status != 200) return StatusOfReply(reply->status, reply->body);
+  if (reply->status != 200 && reply->status != 202)
+    return StatusOfReply(reply->status, reply->body);
   boost::system::error_code error;
   json::value value = json::parse(reply->body, error);
   if (error) {
@@ -125,7 +129,8 @@ absl::StatusOr<std::unique_ptr<Source>> Source::Open(const Place& place) {
   options.create_if_missing = false;
   absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(place.data_dir, options);
   if (!database.ok()) return database.status();
-  return std::make_unique<DirectorySource>(*std::move(database));
+  return std::make_unique<DirectorySource>(*std::move(database),
+                                           place.settings.Text(Setting::kBackupDir));
 }
 
 }  // namespace kg::kgctl
