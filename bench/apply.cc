@@ -118,7 +118,7 @@ void RunApply(const Settings& settings, Report* report) {
   const ScratchDir scratch(settings.scratch);
   Singles(scratch, settings.quick ? 2 : 6, report);
   Refreshes(scratch, settings.quick ? 10 : 40, report);
-  Changes(scratch, settings.quick ? 300 : 2'000, report);
+  Changes(scratch, settings.quick ? 300 : 1'000, report);
 }
 
 }  // namespace kg::bench

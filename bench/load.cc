@@ -79,9 +79,10 @@ void Events(const ScratchDir& scratch, uint64_t events, Report* report) {
     Cluster cluster(kResources, 1);
     const auto db = OpenWith(scratch.Sub("events-applied"), cluster);
     decode = static_cast<double>(events) / DecodeSeconds(*db, file, report);
-    apply = ApplyEvents(db.get(), 0, events, 1, [&](uint64_t i) {
-              return cluster.Event(i, mix);
-            }).rate();
+    const EventRun run =
+        ApplyEvents(db.get(), 0, events, 1, [&](uint64_t i) { return cluster.Event(i, mix); });
+    NoteCounts(run, report);
+    apply = run.rate();
   }
   OpenWith(data, Cluster(kResources, 1)).reset();
   const ProcessResult load = Load(data, file, "kgctl load of events", report);
