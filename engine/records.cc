@@ -14,10 +14,40 @@ std::string Pack(const Object& object) {
   return storage::EncodeTable(&builder, Table::Pack(builder, &object));
 }
 
+// FlatBuffers verifies where a vector stands, not where its elements do: behind a damaged offset
+// elements of 8 bytes may begin at any multiple of 4.
+template <typename Vector>
+bool IsPlaced(const Vector* v) {
+  return v == nullptr || v->size() == 0 ||
+         reinterpret_cast<uintptr_t>(v->Data()) % alignof(int64_t) == 0;
+}
+
+// Whether all vectors of such elements that a table has can be read in place.
+template <typename Table>
+bool VectorsArePlaced(const Table&) {
+  return true;
+}
+bool VectorsArePlaced(const fb::Episode& t) {
+  return IsPlaced(t.points()) && IsPlaced(t.runs());
+}
+bool VectorsArePlaced(const fb::EventIdRow& t) {
+  return IsPlaced(t.bursts());
+}
+bool VectorsArePlaced(const fb::Resource& t) {
+  return IsPlaced(t.deletions());
+}
+bool VectorsArePlaced(const fb::Edge& t) {
+  for (flatbuffers::uoffset_t i = 0; t.claims() != nullptr && i < t.claims()->size(); ++i) {
+    if (!IsPlaced(t.claims()->Get(i)->intervals())) return false;
+  }
+  return IsPlaced(t.topology());
+}
+
 template <typename Table>
 absl::StatusOr<typename Table::NativeTableType> Unpack(absl::string_view row) {
   auto decoded = storage::DecodeTable<Table>(row);
   if (!decoded.ok()) return decoded.status();
+  if (!VectorsArePlaced(**decoded)) return absl::DataLossError("damaged record");
   typename Table::NativeTableType object;
   (*decoded)->UnPackTo(&object);
   return object;

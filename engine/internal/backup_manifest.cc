@@ -219,8 +219,11 @@ DatabaseOptions OptionsForCopy(const BackupManifest& manifest) {
   options.read_only = true;
   options.create_if_missing = false;
   options.block_cache_bytes = 16ull << 20;
-  if (manifest.oldest > kBeginning && manifest.oldest < manifest.data_clock)
-    options.retention = manifest.data_clock - manifest.oldest;
+  // A span that no clock can hold is none that a database had.
+  int64_t span = 0;
+  const bool holds =
+      !__builtin_sub_overflow(ToMicros(manifest.data_clock), ToMicros(manifest.oldest), &span);
+  if (holds && manifest.oldest > kBeginning && span > 0) options.retention = Duration(span);
   return options;
 }
 

@@ -170,6 +170,8 @@ absl::Status Writer::RestoreEdges(const storage::Snapshot& s,
   auto merge = [&](const storage::keys::EdgeKey& edge, absl::string_view value) -> absl::Status {
     auto row = records::DecodeEdge(value);
     if (!row.ok()) return row.status();
+    // Where the row of an end was lost, verify tells; an edge to nothing can't be walked.
+    if (FindSlot(edge.from) == nullptr || FindSlot(edge.to) == nullptr) return absl::OkStatus();
     for (auto& [asserter, claim] : row->claims) {
       EdgeClaim& known = edges_[edge][asserter];
       known.flags = claim.flags;
@@ -252,7 +254,8 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
     for (const Interval& r : rec->runs) alert_runs_[id][r.from] = r.to;
   }
   const bool watched = rec->category == Category::kChange || rules_.Class(rec->cls).IsFailure();
-  if (!watched || rec->resource.value == 0) return absl::OkStatus();
+  // Where the row of its subject was lost, verify tells.
+  if (!watched || FindSlot(rec->resource) == nullptr) return absl::OkStatus();
   auto burst = std::make_shared<Burst>(BurstOf(*parsed, *rec));
   auto causes = bucket == nullptr ? s.Get(scope, storage::Table::kOpen, absl::StrCat("C", key))
                                   : s.Get(bucket, scope, storage::RecordKind::kCauses, key);
@@ -272,7 +275,6 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
     }
   }
   if (rules_.Class(rec->cls).IsFailure()) NoteFailure(scope, rec->onset);
-  SlotFor(rec->resource);
   graph_->Mutable(rec->resource).bursts.Put(burst);
   for (const CauseLink& c : burst->causes) {
     if (!Groups(c)) continue;

@@ -1,6 +1,7 @@
 #include "tests/fuzz/command_line.h"
 
 #include <array>
+#include <memory>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -24,11 +25,11 @@ constexpr std::array<const char*, 11> kTables = {
     "changes", "log_classes", "log_signals", "log_reasons", "priors"};
 
 const std::string& BuiltIn(size_t table) {
-  static const auto& texts = [] {
-    auto* all = new std::vector<std::string>();
+  static const std::vector<std::string> texts = [] {
+    std::vector<std::string> all;
     for (const char* name : kTables)
-      all->push_back(SourceFile(absl::StrCat("engine/rules/", name, ".tsv")));
-    return *all;
+      all.push_back(SourceFile(absl::StrCat("engine/rules/", name, ".tsv")));
+    return all;
   }();
   return texts[table];
 }
@@ -48,14 +49,13 @@ std::string HeaderOf(const std::string& table) {
 }
 
 const rules::ClassTable& Classes() {
-  static const auto& classes =
-      *new rules::ClassTable(*rules::ClassTable::Load(BuiltIn(0), BuiltIn(1)));
+  static const rules::ClassTable classes = *rules::ClassTable::Load(BuiltIn(0), BuiltIn(1));
   return classes;
 }
 
 const rules::KindTable& Kinds() {
-  static const auto& kinds = *rules::KindTable::Load(BuiltIn(2))->release();
-  return kinds;
+  static const std::unique_ptr<rules::KindTable> kinds = *rules::KindTable::Load(BuiltIn(2));
+  return *kinds;
 }
 
 void CheckClasses(absl::string_view classes, absl::string_view groups) {

@@ -132,7 +132,7 @@ std::vector<Row> AllRows() {
 }
 
 const std::vector<Row>& SmallRows() {
-  static const auto& rows = *new std::vector<Row>(AllRows());
+  static const std::vector<Row> rows = AllRows();
   return rows;
 }
 
@@ -219,7 +219,7 @@ DatabaseOptions SmallDatabase::Options() {
 }
 
 const std::string& SmallDatabase::Directory() {
-  static const std::string& path = *new std::string(MadeDirectory());
+  static const std::string path = MadeDirectory();
   return path;
 }
 

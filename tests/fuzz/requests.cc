@@ -28,11 +28,22 @@ namespace {
 using server::HttpRequest;
 using server::HttpResponse;
 
+constexpr char kSecret[] = "hunter2";  // planted in the small database
+
+bool SaysSecret(const HttpRequest& request) {
+  for (const auto& [name, value] : request.query) {
+    if (absl::StrContains(name, kSecret) || absl::StrContains(value, kSecret)) return true;
+  }
+  return absl::StrContains(request.path, kSecret) || absl::StrContains(request.body, kSecret);
+}
+
 // What every answer must be, whatever was asked.
-void CheckAnswer(const HttpResponse& response) {
+void CheckAnswer(const HttpRequest& request, const HttpResponse& response) {
   Expect(response.status >= 200 && response.status <= 599, "a status is one");
   Expect(response.status != 500, "no question is the server's fault");
-  Expect(!absl::StrContains(response.body, "hunter2"), "no answer holds a secret");
+  // Who names it already is told so: fuzzers learn words.
+  Expect(SaysSecret(request) || !absl::StrContains(response.body, kSecret),
+         "no answer holds a secret");
   if (!absl::StrContains(response.content_type, "json") || response.body.empty()) return;
   boost::system::error_code error;
   boost::json::parse(response.body, error);
@@ -61,7 +72,7 @@ struct PortNode : Node {
     options.body_bytes = 1 << 20;
     auto started = server::Listener::Start(options, [this](const HttpRequest& request) {
       HttpResponse response = api.Handle(request);
-      CheckAnswer(response);
+      CheckAnswer(request, response);
       return response;
     });
     Expect(started.ok(), "a port can be had");
@@ -73,13 +84,14 @@ struct PortNode : Node {
 
 PortNode* CurrentNode() {
   constexpr int kInputsPerNode = 3000;
-  static std::unique_ptr<PortNode> node;
+  // The last one is never destroyed: RocksDB's own globals go first.
+  static PortNode* node = nullptr;
   static int inputs = 0;
   if (node == nullptr || ++inputs % kInputsPerNode == 0) {
-    node = nullptr;
-    node = std::make_unique<PortNode>();
+    delete node;
+    node = new PortNode();
   }
-  return node.get();
+  return node;
 }
 
 // Sends all, says that no more comes, and reads until the other side ends.
@@ -194,10 +206,11 @@ Seeds ParameterSeeds() {
 }
 
 void Questions(absl::string_view input) {
-  static Node node;
+  // Never destroyed: RocksDB's own globals go first.
+  static Node* const node = new Node();
   HttpRequest request;
   request.method = "GET";
-  if (server::ParseTarget(input, &request).ok()) CheckAnswer(node.api.Handle(request));
+  if (server::ParseTarget(input, &request).ok()) CheckAnswer(request, node->api.Handle(request));
 }
 
 Seeds QuestionSeeds() {

@@ -1,5 +1,6 @@
 #include "tools/kgctl/settings_file.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -117,6 +118,15 @@ absl::StatusOr<FileValues> ReadSettingsFile(const std::string& path) {
 }
 
 absl::StatusOr<FileValues> ParseSettings(const std::string& text, const std::string& path) {
+  // TOML allows none of them anywhere, and its library ends the process on some.
+  const auto control = std::find_if(text.begin(), text.end(), [](unsigned char c) {
+    return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
+  });
+  if (control != text.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ":", 1 + std::count(text.begin(), control, '\n'),
+                     ": there is a control character; this is no text"));
+  }
   const toml::parse_result parsed = toml::parse(text, path);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
