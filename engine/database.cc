@@ -67,17 +67,12 @@ class DatabaseImpl : public Database {
       : path_(std::move(path)),
         options_(std::move(options)),
         rules_(std::move(rules)),
-        store_(std::move(store)),
-        identity_(
-            std::make_shared<Identity>(*rules_, options_.default_tenant, options_.default_cluster)),
-        writer_(store_.get(), rules_.get(), identity_.get(), options_) {}
+        store_(std::move(store)) {}
 
   absl::Status Init() {
     absl::MutexLock lock(&write_mutex_);
     if (auto status = EnsureMacKey(); !status.ok()) return status;
-    if (auto status = writer_.Restore(); !status.ok()) return status;
-    Publish();
-    return absl::OkStatus();
+    return RestoreWriter();
   }
 
   absl::StatusOr<ApplyResult> Apply(Batch batch) override {
@@ -117,8 +112,8 @@ class DatabaseImpl : public Database {
         if (auto status = SettleLocked(); !status.ok()) return status;
       }
       if (auto status = store_->Checkpoint(dir); !status.ok()) return status;
-      p = writer_.published();
-      positions = writer_.Positions();
+      p = Current();
+      positions = working_->writer.Positions();
     }
     return StatsOf(p, std::move(positions));
   }
@@ -126,7 +121,7 @@ class DatabaseImpl : public Database {
   std::shared_ptr<const View> GetView(Timestamp as_of) const override {
     absl::ReaderMutexLock lock(&published_mutex_);
     const Timestamp at = as_of == kForever ? published_.clock : as_of;
-    return std::make_shared<ViewImpl>(published_, at, rules_, identity_);
+    return std::make_shared<ViewImpl>(published_, at, rules_, published_.identity);
   }
 
   std::shared_ptr<const RuleBook> rules() const override { return rules_; }
@@ -134,7 +129,7 @@ class DatabaseImpl : public Database {
 
   std::optional<SourcePosition> Position(const std::string& source, int partition) const override {
     absl::MutexLock lock(&write_mutex_);
-    return writer_.Position(source, partition);
+    return working_->writer.Position(source, partition);
   }
 
   absl::StatusOr<DatabaseStats> Stats() const override {
@@ -146,21 +141,34 @@ class DatabaseImpl : public Database {
     }
     {
       absl::MutexLock lock(&write_mutex_);
-      positions = writer_.Positions();
+      positions = working_->writer.Positions();
     }
     return StatsOf(p, std::move(positions));
   }
 
   const std::string& path() const override { return path_; }
 
-  absl::Status Health() const override { return store_->Health(); }
+  absl::Status Health() const override {
+    if (absl::Status store = store_->Health(); !store.ok()) return store;
+    absl::ReaderMutexLock lock(&published_mutex_);
+    return failure_;
+  }
 
   absl::StatusOr<std::string> CanonicalDump() const override {
     absl::MutexLock lock(&write_mutex_);
-    return writer_.CanonicalDump();
+    return working_->writer.CanonicalDump();
   }
 
  private:
+  // What one writer works on; replaced as a whole.
+  struct Working {
+    Working(storage::Store* store, const RuleBook& rules, const DatabaseOptions& options)
+        : identity(
+              std::make_shared<Identity>(rules, options.default_tenant, options.default_cluster)),
+          writer(store, &rules, identity.get(), options) {}
+    const std::shared_ptr<Identity> identity;  // its own synchronisation
+    Writer writer;
+  };
   struct Request {
     Batch batch;
     ApplyResult result;
@@ -170,7 +178,7 @@ class DatabaseImpl : public Database {
 
   DatabaseStats StatsOf(const Published& p, std::vector<SourcePosition> positions) const {
     DatabaseStats s;
-    for (const ScopeInfo& scope : identity_->scopes())
+    for (const ScopeInfo& scope : p.identity->scopes())
       s.scopes.push_back({scope.id, scope.tenant, scope.cluster});
     for (uint32_t i = 1; i < p.graph->end_id(); ++i) {
       const Node* node = p.graph->Find(ResourceId(i));
@@ -205,11 +213,9 @@ class DatabaseImpl : public Database {
   }
 
   absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
-    writer_.Begin();
-    auto sequence = writer_.Commit(true);
-    if (!sequence.ok()) return sequence.status();
-    Publish();
-    return absl::OkStatus();
+    if (auto status = ReadyToWrite(); !status.ok()) return status;
+    working_->writer.Begin();
+    return Finish(working_->writer.Commit(true)).status();
   }
 
   // Many callers, one synced commit: whoever comes while nobody serves will serve all that wait,
@@ -257,27 +263,67 @@ class DatabaseImpl : public Database {
 
   absl::StatusOr<uint64_t> CommitAll(const std::vector<Request*>& requests)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
-    // A store that can't take rows now (a full disk) must be found out before anything is folded.
+    if (auto status = ReadyToWrite(); !status.ok()) return status;
+    working_->writer.Begin();
+    for (Request* r : requests) r->result = working_->writer.Fold(std::move(r->batch));
+    return Finish(working_->writer.Commit(false));
+  }
+
+  // A store that can't take rows now (a full disk) must be found out before anything is folded. A
+  // writer whose commit failed, though the store did not, is ahead of the store: one that is
+  // restored from there goes on in its place.
+  absl::Status ReadyToWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     if (auto probe = store_->BeginWrite({}); !probe.ok()) return probe.status();
-    writer_.Begin();
-    for (Request* r : requests) r->result = writer_.Fold(std::move(r->batch));
-    auto sequence = writer_.Commit(false);
-    if (sequence.ok()) Publish();
-    return sequence;
+    if (!working_->writer.failed()) return absl::OkStatus();
+    if (working_->writer.published().damage != nullptr) {
+      absl::ReaderMutexLock lock(&published_mutex_);
+      return absl::FailedPreconditionError(failure_.message());
+    }
+    return RestoreWriter();
+  }
+
+  absl::StatusOr<uint64_t> Finish(absl::StatusOr<uint64_t> committed)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    if (committed.ok()) {
+      Publish();
+      return committed;
+    }
+    absl::MutexLock lock(&published_mutex_);
+    failure_ = committed.status();
+    return committed;
   }
 
   absl::Status MaintainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     auto report = store_->Maintain();
     if (!report.ok()) return report.status();
-    if (report->dropped.empty()) return absl::OkStatus();
-    if (auto status = writer_.Expire(); !status.ok()) return status;
+    if (report->dropped.empty() && !working_->writer.failed()) return absl::OkStatus();
+    if (auto status = ReadyToWrite(); !status.ok()) return status;
+    return Finish(working_->writer.AfterDrop()).status();
+  }
+
+  absl::Status RestoreWriter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    auto fresh = std::make_unique<Working>(store_.get(), *rules_, options_);
+    if (auto status = fresh->writer.Restore(); !status.ok()) return status;
+    working_ = std::move(fresh);
     Publish();
     return absl::OkStatus();
   }
 
+  Published Current() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    Published p = working_->writer.published();
+    p.identity = working_->identity;
+    return p;
+  }
+
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     absl::MutexLock lock(&published_mutex_);
-    published_ = writer_.published();
+    published_ = Current();
+    failure_ = published_.damage == nullptr
+                   ? absl::OkStatus()
+                   : absl::DataLossError(absl::StrCat(
+                         published_.damage->front().found,
+                         "; the database only reads what is left: restore a backup, or run 'kgctl "
+                         "verify --repair'"));
   }
 
   absl::Status EnsureMacKey() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
@@ -308,11 +354,10 @@ class DatabaseImpl : public Database {
   const DatabaseOptions options_;
   const std::shared_ptr<const RuleBook> rules_;
   const std::unique_ptr<storage::Store> store_;  // its own synchronisation
-  const std::shared_ptr<Identity> identity_;     // its own synchronisation
   std::pair<std::string, std::string> mac_key_;  // constant after Init
 
   mutable absl::Mutex write_mutex_;
-  Writer writer_ ABSL_GUARDED_BY(write_mutex_);
+  std::unique_ptr<Working> working_ ABSL_GUARDED_BY(write_mutex_);
   uint64_t applies_ ABSL_GUARDED_BY(write_mutex_) = 0;
 
   absl::Mutex queue_mutex_ ABSL_ACQUIRED_AFTER(write_mutex_);
@@ -322,6 +367,7 @@ class DatabaseImpl : public Database {
 
   mutable absl::Mutex published_mutex_;
   Published published_ ABSL_GUARDED_BY(published_mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(published_mutex_);  // of the last commit; damage
 };
 
 }  // namespace
@@ -332,11 +378,16 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   if (!o.now) o.now = SystemNow;
   auto rules = o.rules_dir.empty() ? BuiltInRules() : RuleBook::Load(o.rules_dir);
   if (!rules.ok()) return rules.status();
-  auto store = storage::Store::Open(path, StoreOptionsFrom(o));
+  auto store = o.open_store ? o.open_store(path, StoreOptionsFrom(o))
+                            : storage::Store::Open(path, StoreOptionsFrom(o));
   if (!store.ok()) return store.status();
   auto database =
       std::make_unique<DatabaseImpl>(path, std::move(o), *std::move(rules), *std::move(store));
-  if (auto status = database->Init(); !status.ok()) return status;
+  if (auto status = database->Init(); !status.ok()) {
+    // What opening found names the file that reading fails for.
+    const absl::Status health = database->Health();
+    return absl::IsDataLoss(health) ? health : status;
+  }
   return database;
 }
 

@@ -15,6 +15,11 @@
 
 namespace kg {
 
+namespace storage {
+class Store;
+struct StoreOptions;
+}  // namespace storage
+
 struct DatabaseOptions {
   bool read_only = false;
   bool create_if_missing = true;
@@ -32,6 +37,11 @@ struct DatabaseOptions {
       std::chrono::minutes(10);    // later than the wall clock by more: refused
   std::function<Timestamp()> now;  // the wall clock; empty: the system's
   std::map<std::string, std::string> rocksdb_options;
+  // Opens the store at a path; empty: storage::Store::Open. Lets a test put a disk of its own
+  // beneath the database.
+  std::function<absl::StatusOr<std::unique_ptr<storage::Store>>(const std::string&,
+                                                                const storage::StoreOptions&)>
+      open_store;
 };
 
 struct ApplyResult {
@@ -85,15 +95,20 @@ class Database {
 
   // Unavailable: another process owns the directory (the message says what to do).
   // FailedPrecondition: a newer format or foreign data. InvalidArgument: a rule table of
-  // `rules_dir` is wrong.
+  // `rules_dir` is wrong. DataLoss: a file that all depends on is damaged; the message names it.
+  // Where the damage costs only what one time bucket or the end of the log holds, it opens and
+  // reads the rest: Health says which file, nothing is written, View::damage tells which time is
+  // concerned.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
                                                         const DatabaseOptions& options);
 
   // Folds a batch into the facts with one durable commit, positions included, and derives links and
   // incidents of what it touched. Thread-safe; returns when durable. A batch that only confirms
   // what is known writes nothing (its confirmation becomes durable within 10 minutes of data time).
-  // Refused mutations are no error: the result counts them. An error means that nothing was applied
-  // and that the database has turned read-only.
+  // Refused mutations are no error: the result counts them. After an error nothing of the batch
+  // shows. Health says whether the next one may succeed (it was the disk that was full, say) or the
+  // database only reads until it is opened again; the batch may then be there after all, and
+  // Position tells.
   [[nodiscard]] virtual absl::StatusOr<ApplyResult> Apply(Batch batch) = 0;
 
   // Derives what earlier batches left dirty and writes pending confirmations.
@@ -122,11 +137,13 @@ class Database {
   virtual absl::StatusOr<DatabaseStats> Stats() const = 0;
   // The directory, as it was given to Open.
   virtual const std::string& path() const = 0;
-  // OK while it can write.
+  // OK while it can write and all it was asked to read was whole; else why not, with the file where
+  // one is damaged (DataLoss).
   virtual absl::Status Health() const = 0;
 
-  // Every fact in canonical text, without internal ids: equal for equal facts, whatever the order
-  // they came in. For tests and verification.
+  // Every fact within retention in canonical text, without internal ids: equal for equal facts,
+  // whatever the order they came in and whenever expired rows were swept. For tests and
+  // verification.
   virtual absl::StatusOr<std::string> CanonicalDump() const = 0;
 
  protected:

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "engine/internal/rows.h"
 #include "engine/internal/view_impl.h"
 
 namespace kg {
@@ -141,7 +142,11 @@ absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
   auto later = [&](size_t a, size_t b) { return sources[a].key() > sources[b].key(); };
   std::vector<size_t> heap;
   for (size_t i = 0; i < sources.size(); ++i) {
-    if (sources[i].rows->Valid()) heap.push_back(i);
+    if (sources[i].rows->Valid()) {
+      heap.push_back(i);
+    } else if (auto status = sources[i].rows->status(); !status.ok()) {
+      return status;
+    }
   }
   std::make_heap(heap.begin(), heap.end(), later);
   while (!heap.empty()) {
@@ -167,8 +172,7 @@ absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
 absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Interval when,
                                         const std::function<bool(const EpisodeRecord&)>& fn) const {
   std::vector<EpisodeRecord> found;
-  auto take = [&](absl::string_view subject_key,
-                  absl::StatusOr<std::optional<std::string>> row) -> absl::Status {
+  auto take = [&](absl::StatusOr<std::optional<std::string>> row) -> absl::Status {
     if (!row.ok()) return row.status();
     if (!row->has_value()) return absl::OkStatus();
     auto rec = records::DecodeEpisode(scope, **row);
@@ -178,24 +182,25 @@ absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Inte
     return absl::OkStatus();
   };
   const std::string prefix = storage::keys::SubjectPrefix(resource);
-  for (auto c = p_.snapshot->Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix));
-       c->Valid(); c->Next()) {
-    const std::string burst(c->key().substr(5));
-    auto status =
-        take(c->key(), p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("E", burst)));
-    if (!status.ok()) return status;
-  }
+  auto open = [&](absl::string_view key, absl::string_view) {
+    const std::string burst(key.substr(5));
+    return take(p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("E", burst)));
+  };
+  auto status =
+      ForEachRow(p_.snapshot->Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix)), open);
+  if (!status.ok()) return status;
   for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
     if (storage::BucketEnd(b) <= when.from) continue;
-    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix);
-         c->Valid(); c->Next()) {
+    const auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix);
+    for (; c->Valid(); c->Next()) {
       const auto key = storage::keys::ParseSubject(c->key());
       if (!key.has_value()) return absl::DataLossError("the key of a subject row is damaged");
       if (key->burst.onset >= when.to) break;
-      auto status = take(c->key(), p_.snapshot->Get(b, scope, storage::RecordKind::kEpisode,
-                                                    storage::keys::Episode(key->burst)));
+      status = take(p_.snapshot->Get(b, scope, storage::RecordKind::kEpisode,
+                                     storage::keys::Episode(key->burst)));
       if (!status.ok()) return status;
     }
+    if (status = c->status(); !status.ok()) return status;
   }
   std::sort(found.begin(), found.end(), [](const EpisodeRecord& a, const EpisodeRecord& b) {
     return std::tie(a.onset, a.event_id) < std::tie(b.onset, b.event_id);
@@ -258,14 +263,17 @@ absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, R
   }
   for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
     if (newest_only || storage::BucketEnd(b) <= when.from) continue;
-    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kRevision,
-                                    storage::keys::RevisionPrefix(id));
-         c->Valid(); c->Next()) {
-      const auto key = storage::keys::ParseRevision(c->key());
-      auto r = records::DecodeRevision(c->value());
+    auto take = [&](absl::string_view bytes, absl::string_view value) -> absl::Status {
+      const auto key = storage::keys::ParseRevision(bytes);
+      auto r = records::DecodeRevision(value);
       if (!key.has_value() || !r.ok()) return absl::DataLossError("a revision row is damaged");
       add(*std::move(r), key->valid_to);
-    }
+      return absl::OkStatus();
+    };
+    auto status = ForEachRow(p_.snapshot->Scan(b, scope, storage::RecordKind::kRevision,
+                                               storage::keys::RevisionPrefix(id)),
+                             take);
+    if (!status.ok()) return status;
   }
   std::sort(out.begin(), out.end(), [](const RevisionRecord& a, const RevisionRecord& b) {
     return std::tie(a.valid, a.uid) < std::tie(b.valid, b.uid);
@@ -275,20 +283,20 @@ absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, R
 
 absl::StatusOr<std::vector<DeadLetter>> ViewImpl::DeadLetters(ScopeId scope, size_t limit) const {
   std::vector<DeadLetter> out;
-  for (auto c = p_.snapshot->Scan(scope, storage::Table::kSystem, "L");
-       c->Valid() && out.size() < limit; c->Next()) {
-    auto letter = records::DecodeDeadLetter(scope, c->value());
-    if (!letter.ok()) return letter.status();
-    out.push_back(*std::move(letter));
-  }
-  for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
-    for (auto c = p_.snapshot->Scan(b, scope, storage::RecordKind::kDeadLetter, "");
-         c->Valid() && out.size() < limit; c->Next()) {
+  auto read = [&](const std::unique_ptr<storage::Cursor>& c) -> absl::Status {
+    for (; c->Valid() && out.size() < limit; c->Next()) {
       auto letter = records::DecodeDeadLetter(scope, c->value());
       if (!letter.ok()) return letter.status();
       out.push_back(*std::move(letter));
     }
+    return c->status();
+  };
+  auto status = read(p_.snapshot->Scan(scope, storage::Table::kSystem, "L"));
+  for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
+    if (!status.ok()) return status;
+    status = read(p_.snapshot->Scan(b, scope, storage::RecordKind::kDeadLetter, ""));
   }
+  if (!status.ok()) return status;
   return out;
 }
 

@@ -59,6 +59,12 @@ struct RevisionRecord {
   std::vector<Field> fields;
 };
 
+// A time of which rows are lost to damage on disk, and what was found.
+struct DamagedTime {
+  Interval when;
+  std::string found;  // names the file
+};
+
 // What a database knew at one commit, asked as of one time. Reads need no lock and never block a
 // writer; a view pins memory and a RocksDB snapshot, so let go of it soon. Thread-safe.
 class View {
@@ -73,6 +79,8 @@ class View {
   virtual const Graph& graph() const = 0;
   // OK unless history that memory does not hold could not be read: answers may lack it then.
   virtual absl::Status status() const { return absl::OkStatus(); }
+  // What was found damaged when the database was opened: answers about these times may lack rows.
+  virtual std::vector<DamagedTime> damage() const { return {}; }
   // POTENTIAL_CAUSE edges stored in a scope.
   virtual int64_t Links(ScopeId scope) const = 0;
   virtual const RuleBook& rules() const = 0;

@@ -41,6 +41,10 @@ void TellGaps(const Inquiry& in, RootCauseAnswer* answer) {
     answer->gaps.push_back({"no data after this time", in.view.data_clock(), window.to});
   if (!in.view.derived_complete())
     answer->gaps.push_back({"links are still being derived", window.from, window.to});
+  for (const DamagedTime& d : in.view.damage()) {
+    if (d.when.from < window.to && window.from < d.when.to)
+      answer->gaps.push_back({"damaged on disk: " + d.found, d.when.from, d.when.to});
+  }
 }
 
 // The roots that count, best first.

@@ -57,6 +57,16 @@ json::value CheckHealth(const Asking& asking) {
   Check check("health");
   const absl::Status health = asking.database.Health();
   if (health.ok()) return check.Result(Outcome::kOk, "the store can read and write");
+  if (absl::IsDataLoss(health)) {
+    for (const DamagedTime& d : asking.view.damage()) {
+      check.Item(absl::StrCat(FormatTimeForPeople(d.when.from), " to ",
+                              FormatTimeForPeople(d.when.to), ": ", d.found));
+    }
+    return check.Result(
+        Outcome::kFailed, absl::StrCat("damage on disk: ", std::string(health.message())),
+        "restore a backup, or stop the node and run 'kgctl verify --repair'; until then "
+        "answers lack what the damaged file holds");
+  }
   return check.Result(Outcome::kFailed,
                       absl::StrCat("the store only reads: ", std::string(health.message())),
                       "free disk space, then restart; what was acknowledged is not lost");
@@ -327,7 +337,15 @@ Answered AskDoctor(const Asking& asking) {
     Check no_subject("events_without_subject");
     Sources seen;
     const absl::Status read = ReadEpisodes(asking, *scope, &meter, &no_subject, &seen);
-    if (!read.ok()) return read;
+    if (!read.ok()) {
+      // Told with what can still be said.
+      checks.push_back(
+          Check("episodes")
+              .Result(Outcome::kFailed,
+                      absl::StrCat("not all could be read: ", std::string(read.message())),
+                      absl::IsDataLoss(read) ? "restore a backup, or run 'kgctl verify --repair'"
+                                             : "ask again"));
+    }
     CountObjects(asking, *scope, &seen);
     checks.push_back(CheckCoverage(asking, seen));
     checks.push_back(CheckReferences(asking, *scope, say));

@@ -25,6 +25,9 @@ class ViewImpl : public View {
   Timestamp oldest() const override { return p_.oldest; }
   const Graph& graph() const override { return graph_; }
   absl::Status status() const override { return archive_.status(); }
+  std::vector<DamagedTime> damage() const override {
+    return p_.damage == nullptr ? std::vector<DamagedTime>() : *p_.damage;
+  }
   int64_t Links(ScopeId scope) const override;
   const RuleBook& rules() const override { return *rules_; }
   IncidentPtr Tree(ScopeId scope, EpisodeKey root) const override {

@@ -84,6 +84,7 @@ void Writer::Begin() {
   old_end_.clear();
   own_trees_.clear();
   ops_.clear();
+  positions_before_.clear();
   incidents_ = published_.incidents;
   wants_commit_ = false;
 }
@@ -116,8 +117,10 @@ ApplyResult Writer::Fold(Batch&& batch) {
     ++result.dead_letters;
   }
   for (const SourcePosition& p : batch.positions) {
-    positions_[{p.source, p.partition}] = p;
-    unwritten_positions_.insert({p.source, p.partition});
+    const PositionKey key{p.source, p.partition};
+    positions_before_.try_emplace(key, Position(p.source, p.partition));
+    positions_[key] = p;
+    unwritten_positions_.insert(key);
   }
   return result;
 }
@@ -387,10 +390,7 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   changed_trees_.insert(stale_trees_.begin(), stale_trees_.end());
   Settle();
   ForgetRedirected();
-  if (!history_.ok()) {
-    failed_ = true;
-    return history_;
-  }
+  if (!history_.ok()) return Fail(history_);
   if (wants_commit_ || flush_confirmations ||
       clock_ - confirmations_written_ >= StretchList::kExact) {
     WriteEdgeConfirmations();
@@ -404,11 +404,9 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   }
   uint64_t sequence = published_.snapshot == nullptr ? 0 : published_.snapshot->sequence();
   if (wants_commit_) {
+    ExpireDue();
     auto committed = CommitRows();
-    if (!committed.ok()) {
-      failed_ = true;
-      return committed.status();
-    }
+    if (!committed.ok()) return Fail(committed.status());
     sequence = *committed;
     stale_trees_.clear();
     LeaveMemory();
@@ -426,8 +424,22 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   next.dead_letters = static_cast<int64_t>(letters_.size());
   next.edges_open = edges_open_;
   next.work = work_;
+  next.damage = published_.damage;
   published_ = std::move(next);
   return sequence;
+}
+
+// What is told of positions must not be ahead of the store.
+absl::Status Writer::Fail(absl::Status status) {
+  failed_ = true;
+  for (const auto& [key, before] : positions_before_) {
+    if (before.has_value()) {
+      positions_[key] = *before;
+    } else {
+      positions_.erase(key);
+    }
+  }
+  return status;
 }
 
 absl::StatusOr<uint64_t> Writer::CommitRows() {

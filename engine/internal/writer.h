@@ -18,6 +18,7 @@
 #include "engine/internal/slot.h"
 #include "engine/internal/verify/rederive.h"
 #include "engine/records.h"
+#include "engine/view.h"
 #include "storage/store.h"
 
 namespace kg {
@@ -41,6 +42,8 @@ struct Published {
   Timestamp clock = kBeginning;
   Timestamp oldest = kBeginning;
   std::shared_ptr<const storage::Snapshot> snapshot;
+  std::shared_ptr<const std::vector<DamagedTime>> damage;  // null: none
+  std::shared_ptr<const Identity> identity;                // added by whoever owns the writer's
   int64_t episodes = 0, dead_letters = 0, edges_open = 0;
   std::map<uint32_t, int64_t> links;  // by scope
   WorkDone work;
@@ -50,7 +53,8 @@ struct Published {
 //
 // Operation: Begin, then any number of Fold, then Commit. Fold changes only working state; Commit
 // derives (links, incidents), writes one batch and yields the next version to publish. After a
-// failed commit the working state is ahead of the store and the writer refuses to go on.
+// failed commit the working state is ahead of the store and the writer refuses to go on: another
+// one, restored from the store, takes its place where the store can still write.
 // Concurrency: one thread at a time.
 class Writer : private ImplicitEdges, private NodeArchive {
  public:
@@ -67,12 +71,14 @@ class Writer : private ImplicitEdges, private NodeArchive {
   // Derives again what rows were lost of: episodes and edges from the states of objects, links of
   // the effects named. A commit of its own, after Restore.
   absl::Status DeriveAgain(const verify::Rederive& what);
-  // Forgets what retention has passed. A commit of its own, between batches.
-  absl::Status Expire();
+  bool failed() const { return failed_; }
+  // Forgets what was in buckets that the store has dropped. A commit of its own, between batches;
+  // the next version to publish pins none of them.
+  absl::StatusOr<uint64_t> AfterDrop();
 
   std::optional<SourcePosition> Position(const std::string& source, int partition) const;
   std::vector<SourcePosition> Positions() const;
-  std::string CanonicalDump() const;
+  absl::StatusOr<std::string> CanonicalDump() const;
   const Slot* FindSlot(ResourceId id) const;
 
  private:
@@ -123,6 +129,7 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void Handle(CompletenessRecord&& r, ApplyResult* result);
   bool TooOld(Timestamp end, ApplyResult* result);
   void WritePositions();
+  absl::Status Fail(absl::Status status);
 
   static constexpr size_t kMaxProblems = 5;  // told of in one result
 
@@ -165,6 +172,7 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void SetClaim(const storage::keys::EdgeKey& edge, uint64_t asserter,
                 std::vector<Interval> intervals, uint16_t flags);
   static std::vector<Interval> Union(const records::Claims& claims);
+  std::vector<Interval> Live(std::vector<Interval> intervals) const;
   void FoldTopology(const EdgeRecord& r, ApplyResult* result);
   StretchList& TopologyOf(const storage::keys::EdgeKey& edge);
   bool DeletePair(ScopeId scope, const storage::keys::EdgeKey& pair, Timestamp at);
@@ -172,6 +180,13 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void WriteEdgeConfirmations();
   void RefoldTopology(const storage::keys::EdgeKey& edge);
   void WriteEdges();
+
+  // dump.cc
+  void DumpTopology(Timestamp oldest, std::vector<std::string>* lines) const;
+  absl::StatusOr<bool> DumpEpisode(ScopeId scope, absl::string_view value, const Graph& graph,
+                                   Timestamp oldest, std::vector<std::string>* lines) const;
+  std::string DumpScope(ScopeId id) const;
+  std::string DumpSlot(ResourceId id) const;
 
   // writer_redirect.cc: a slot that was known by a uid alone turns out to be another
   void NoteNameless(const storage::keys::EdgeKey& edge);
@@ -216,6 +231,8 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void TouchAnew(Slot& slot);
 
   // writer_memory.cc
+  // A batch that rests on rows that could not be read must not be committed.
+  void NoteHistory(const absl::Status& status);
   const Node* Whole(ResourceId id, const Node& recent) override;
   void LeaveMemory();
   void CountLinks(const BurstId& id, size_t links);
@@ -223,6 +240,8 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void LeaveMemory(Timestamp horizon, ResourceId id);
 
   // writer_expiry.cc
+  Timestamp ExpiryLine() const;
+  void ExpireDue();
   void ExpireBursts(Timestamp oldest);
   void ExpireBurst(const BurstId& id);
   void ExpireEdges(Timestamp oldest);
@@ -231,6 +250,9 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void ExpireSlots(Timestamp oldest);
 
   // writer_restore.cc
+  // Damage in a bucket costs what the bucket holds: it is noted, and reading goes on. Everything
+  // else passes through.
+  absl::Status Tolerate(const storage::BucketPtr& bucket, const absl::Status& status);
   absl::Status RestoreScopes(const storage::Snapshot& s);
   absl::Status RestoreSlots(const storage::Snapshot& s);
   struct HangingDelete {
@@ -299,6 +321,7 @@ class Writer : private ImplicitEdges, private NodeArchive {
   using PositionKey = std::pair<std::string, int>;
   std::map<PositionKey, SourcePosition> positions_;
   std::set<PositionKey> unwritten_positions_;  // they ride along with the next real write
+  std::map<PositionKey, std::optional<SourcePosition>> positions_before_;  // the batch under way
   // Where each dead letter stands: a time in its bucket, or kBeginning for table `system`.
   absl::flat_hash_map<std::pair<uint32_t, storage::keys::Hash128>, Timestamp> letters_;
   Timestamp clock_ = kBeginning;
@@ -338,6 +361,7 @@ class Writer : private ImplicitEdges, private NodeArchive {
   bool wants_commit_ = false;  // something besides confirmations
   bool failed_ = false;
   absl::Status history_;  // of reading what memory no longer holds
+  std::vector<DamagedTime> damage_;
   Published published_;
 };
 

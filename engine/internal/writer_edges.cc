@@ -55,6 +55,14 @@ std::vector<Interval> Writer::Union(const records::Claims& claims) {
   return all;
 }
 
+// What retention has passed takes no part any more, however late a claim to it is made anew.
+std::vector<Interval> Writer::Live(std::vector<Interval> intervals) const {
+  intervals.erase(std::remove_if(intervals.begin(), intervals.end(),
+                                 [&](const Interval& i) { return i.to < expired_until_; }),
+                  intervals.end());
+  return intervals;
+}
+
 void Writer::SetClaim(const EdgeKey& edge, uint64_t asserter, std::vector<Interval> intervals,
                       uint16_t flags) {
   records::Claims& claims = edges_[edge];
@@ -163,9 +171,10 @@ void Writer::WriteEdgeConfirmations() {
 }
 
 void Writer::WriteEdges() {
-  for (const auto& [edge, before] : touched_edges_) {
+  for (const auto& [edge, all_before] : touched_edges_) {
+    const std::vector<Interval> before = Live(all_before);
     const records::Claims& claims = edges_[edge];
-    const std::vector<Interval> now = Union(claims);
+    const std::vector<Interval> now = Live(Union(claims));
     // What one source declares is no mere guess.
     uint16_t flags = claims.empty() ? 0 : claims.begin()->second.flags;
     for (const auto& [asserter, claim] : claims) flags &= claim.flags;

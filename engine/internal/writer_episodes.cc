@@ -48,8 +48,10 @@ Writer::Doc& Writer::LoadDoc(EpisodeId id, Timestamp onset) {
       }
     }
   }
+  NoteHistory(row.status());
   if (row.ok() && row->has_value()) {
     auto rec = records::DecodeEpisode(scope, **row);
+    NoteHistory(rec.status());
     if (rec.ok()) doc.now = *std::move(rec);
   }
   doc.was.push_back({key, end, doc.now.resource});
@@ -106,9 +108,9 @@ void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& r
   Spans now;
   for (const DerivedRun& r : runs) {
     // A point that retention has passed is not worth a row; what still holds is, however old.
-    if (r.end != kForever && r.end < store_->OldestLive()) continue;
     const bool known =
         std::any_of(old.begin(), old.end(), [&](const Interval& s) { return s.from == r.onset; });
+    if (!known && r.end != kForever && r.end < store_->OldestLive()) continue;
     Doc* doc = nullptr;
     if (known) {
       doc = &LoadDoc(id, r.onset);

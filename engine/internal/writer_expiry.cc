@@ -17,24 +17,39 @@ bool Ended(Timestamp end, Timestamp oldest) {
 
 }  // namespace
 
-absl::Status Writer::Expire() {
-  const Timestamp oldest = store_->OldestLive();
-  if (failed_ || oldest <= expired_until_) return absl::OkStatus();
-  expired_until_ = oldest;
-  Begin();
-  ExpireBursts(oldest);
-  ExpireEdges(oldest);
-  ExpireListings(oldest);
-  ExpireRevisions(oldest);
-  ExpireSlots(oldest);
-  for (const BurstId& root : changed_trees_) WriteTree(root);
-  changed_trees_.clear();
-  if (auto status = IndexDeadLetters(*store_->GetSnapshot()); !status.ok()) return status;
+// A line that moves by whole widths of a bucket, and with drops by size: what is known is then a
+// function of the batches alone, whenever maintenance runs and however often the database is opened
+// in between.
+Timestamp Writer::ExpiryLine() const {
+  if (clock_ == kBeginning) return kBeginning;
+  const Timestamp by_age = clock_ - options_.retention, oldest = store_->OldestLive();
+  if (oldest > by_age) return std::max(expired_until_, oldest);
+  const int64_t width = store_->BucketWidth().count();
+  return std::max(expired_until_, FromMicros(ToMicros(by_age) / width * width));
+}
+
+// Rides along with the commit whose clock passes the line.
+void Writer::ExpireDue() {
+  const Timestamp line = ExpiryLine();
+  if (line <= expired_until_) return;
+  expired_until_ = line;
+  moved_.clear();
+  ExpireBursts(line);
+  ExpireEdges(line);
+  ExpireListings(line);
+  ExpireRevisions(line);
+  ExpireSlots(line);
+  UpdateTrees();
   std::string until;
-  storage::keys::AppendTime(&until, oldest);
+  storage::keys::AppendTime(&until, line);
   PutTable(storage::Table::kMeta, ScopeId(0), meta_rows::kExpired, std::move(until));
-  wants_commit_ = true;
-  return Commit(false).status();
+}
+
+absl::StatusOr<uint64_t> Writer::AfterDrop() {
+  Begin();
+  wants_commit_ = ExpiryLine() > expired_until_;
+  if (auto status = IndexDeadLetters(*store_->GetSnapshot()); !status.ok()) return Fail(status);
+  return Commit(false);
 }
 
 void Writer::ExpireBursts(Timestamp oldest) {
@@ -82,6 +97,7 @@ void Writer::ExpireBurst(const BurstId& id) {
     if (siblings != children_.end()) {
       siblings->second.erase(id);
       if (siblings->second.empty()) {
+        moved_.insert(parent->second);  // a change without effects is no incident
         expired_root_.erase(parent->second);
         children_.erase(siblings);
       }
@@ -94,19 +110,19 @@ void Writer::ExpireBurst(const BurstId& id) {
 
 void Writer::ExpireEdges(Timestamp oldest) {
   for (auto it = edges_.begin(); it != edges_.end();) {
-    bool changed = false;
-    for (auto claim = it->second.begin(); claim != it->second.end();) {
+    // A claim that is over still tells since when an edge holds that others assert.
+    std::vector<Interval> gone = Union(it->second);
+    gone.erase(std::remove_if(gone.begin(), gone.end(),
+                              [&](const Interval& i) { return !Ended(i.to, oldest); }),
+               gone.end());
+    for (auto claim = it->second.begin(); claim != it->second.end() && !gone.empty();) {
       auto& intervals = claim->second.intervals;
-      for (const Interval& i : intervals) {
-        if (!Ended(i.to, oldest)) continue;
-        changed = true;
-      }
       intervals.erase(std::remove_if(intervals.begin(), intervals.end(),
-                                     [&](const Interval& i) { return Ended(i.to, oldest); }),
+                                     [&](const Interval& i) { return i.to <= gone.back().to; }),
                       intervals.end());
       claim = intervals.empty() ? it->second.erase(claim) : std::next(claim);
     }
-    if (changed) {
+    if (!gone.empty()) {
       auto drop = [&](ResourceId at, ResourceId other, bool out) {
         Node& node = graph_->Mutable(at);
         auto& closed = out ? node.out_closed : node.in_closed;

@@ -2,6 +2,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "engine/internal/rows.h"
 #include "engine/internal/writer.h"
 
 // Dead letters: what could not be applied, or not even read.
@@ -98,13 +99,19 @@ void Writer::TakeOut(const MendedLetter& letter) {
 absl::Status Writer::IndexDeadLetters(const storage::Snapshot& s) {
   letters_.clear();
   for (const ScopeInfo& scope : identity_->scopes()) {
-    for (auto c = s.Scan(scope.id, storage::Table::kSystem, "L"); c->Valid(); c->Next())
-      letters_[{scope.id.value, LetterHash(c->key().substr(1))}] = kBeginning;
+    auto undated = [&](absl::string_view key, absl::string_view) {
+      letters_[{scope.id.value, LetterHash(key.substr(1))}] = kBeginning;
+      return absl::OkStatus();
+    };
+    auto status = ForEachRow(s.Scan(scope.id, storage::Table::kSystem, "L"), undated);
+    if (!status.ok()) return status;
     for (const storage::BucketPtr& b : s.buckets()) {
-      auto c = s.Scan(b, scope.id, storage::RecordKind::kDeadLetter, "");
-      for (; c->Valid(); c->Next())
-        letters_[{scope.id.value, LetterHash(c->key())}] = storage::BucketStart(b);
-      if (!c->status().ok()) return c->status();
+      auto dated = [&](absl::string_view key, absl::string_view) {
+        letters_[{scope.id.value, LetterHash(key)}] = storage::BucketStart(b);
+        return absl::OkStatus();
+      };
+      status = ForEachRow(s.Scan(b, scope.id, storage::RecordKind::kDeadLetter, ""), dated);
+      if (status = Tolerate(b, status); !status.ok()) return status;
     }
   }
   return absl::OkStatus();

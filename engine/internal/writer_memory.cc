@@ -5,10 +5,13 @@
 
 namespace kg {
 
+void Writer::NoteHistory(const absl::Status& status) {
+  if (history_.ok()) history_ = status;
+}
+
 const Node* Writer::Whole(ResourceId id, const Node&) {
   Node& node = graph_->Mutable(id);
-  const absl::Status status = ReadHistory(*published_.snapshot, rules_, expired_until_, id, &node);
-  if (!status.ok() && history_.ok()) history_ = status;
+  NoteHistory(ReadHistory(*published_.snapshot, rules_, expired_until_, id, &node));
   return &node;
 }
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/internal/asserters.h"
+#include "engine/internal/rows.h"
 #include "engine/internal/writer.h"
 
 // References that know a uid and no name get a slot of their own. Once a record names both, all
@@ -87,17 +88,18 @@ void Writer::RedirectEpisodes(ResourceId nameless, ResourceId to) {
   std::set<EpisodeKey> bursts;
   const std::string prefix = storage::keys::SubjectPrefix(nameless);
   const storage::Snapshot& s = *published_.snapshot;
-  for (auto c = s.Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix)); c->Valid();
-       c->Next()) {
-    const auto key = storage::keys::ParseSubject(c->key().substr(1));
-    if (key.has_value()) bursts.insert(key->burst);
-  }
+  auto learn = [&](absl::string_view bytes) {
+    const auto key = storage::keys::ParseSubject(bytes);
+    if (!key.has_value()) return absl::DataLossError("the key of a subject row is damaged");
+    bursts.insert(key->burst);
+    return absl::OkStatus();
+  };
+  NoteHistory(
+      ForEachRow(s.Scan(scope, storage::Table::kOpen, absl::StrCat("S", prefix)),
+                 [&](absl::string_view key, absl::string_view) { return learn(key.substr(1)); }));
   for (const storage::BucketPtr& b : s.buckets()) {
-    for (auto c = s.Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix); c->Valid();
-         c->Next()) {
-      const auto key = storage::keys::ParseSubject(c->key());
-      if (key.has_value()) bursts.insert(key->burst);
-    }
+    NoteHistory(ForEachRow(s.Scan(b, scope, storage::RecordKind::kSubjectIndex, prefix),
+                           [&](absl::string_view key, absl::string_view) { return learn(key); }));
   }
   for (const EpisodeKey& key : bursts) {
     const EpisodeId id{scope.value, key.hash.value};

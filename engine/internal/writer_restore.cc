@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/internal/asserters.h"
 #include "engine/internal/meta_rows.h"
+#include "engine/internal/rows.h"
 #include "engine/internal/writer.h"
 #include "schemas/records_generated.h"
 #include "storage/records.h"
@@ -16,7 +17,7 @@ using meta_rows::ReadU32;
 
 absl::Status Writer::Restore() {
   clock_ = confirmations_written_ = store_->DataClock();
-  expired_until_ = clock_ == kBeginning ? kBeginning : store_->OldestLive();
+  expired_until_ = ExpiryLine();
   published_.snapshot = store_->GetSnapshot();
   const storage::Snapshot& s = *published_.snapshot;
   // Longer retention brings nothing back that has left the permanent tables.
@@ -36,6 +37,10 @@ absl::Status Writer::Restore() {
   if (auto status = RestoreExpiredRoots(s); !status.ok()) return status;
   UpdateTrees();
   if (auto status = RestoreAliases(s); !status.ok()) return status;
+  // Rows may outlive what was forgotten: they go with their bucket or with the next writing.
+  ExpireEdges(expired_until_);
+  ExpireListings(expired_until_);
+  ExpireRevisions(expired_until_);
   ops_.clear();
   touched_slots_.clear();
   touched_edges_.clear();
@@ -48,21 +53,37 @@ absl::Status Writer::Restore() {
   published_.links = links_;
   published_.dead_letters = static_cast<int64_t>(letters_.size());
   published_.edges_open = edges_open_;
+  if (damage_.empty()) return absl::OkStatus();
+  // What would be derived from now on would lack what is lost.
+  failed_ = true;
+  published_.damage = std::make_shared<const std::vector<DamagedTime>>(damage_);
+  return absl::OkStatus();
+}
+
+absl::Status Writer::Tolerate(const storage::BucketPtr& bucket, const absl::Status& status) {
+  if (!absl::IsDataLoss(status)) return status;
+  const Interval when{storage::BucketStart(bucket), storage::BucketEnd(bucket)};
+  if (damage_.empty() || damage_.back().when != when)
+    damage_.push_back({when, std::string(status.message())});
   return absl::OkStatus();
 }
 
 absl::Status Writer::RestoreScopes(const storage::Snapshot& s) {
-  for (auto c = s.Scan(ScopeId(0), storage::Table::kMeta, "s"); c->Valid(); c->Next()) {
-    auto names = records::DecodeScope(c->value());
+  auto scope = [&](absl::string_view key, absl::string_view value) -> absl::Status {
+    auto names = records::DecodeScope(value);
     if (!names.ok()) return names.status();
-    identity_->RestoreScope({ScopeId(ReadU32(c->key().substr(1))), names->first, names->second});
-  }
-  for (auto c = s.Scan(ScopeId(0), storage::Table::kMeta, "p"); c->Valid(); c->Next()) {
-    auto position = records::DecodePosition(c->value());
-    if (!position.ok()) return position.status();
-    positions_[{position->source, position->partition}] = *position;
-  }
-  return absl::OkStatus();
+    identity_->RestoreScope({ScopeId(ReadU32(key.substr(1))), names->first, names->second});
+    return absl::OkStatus();
+  };
+  auto status = ForEachRow(s.Scan(ScopeId(0), storage::Table::kMeta, "s"), scope);
+  if (!status.ok()) return status;
+  auto position = [&](absl::string_view, absl::string_view value) -> absl::Status {
+    auto read = records::DecodePosition(value);
+    if (!read.ok()) return read.status();
+    positions_[{read->source, read->partition}] = *read;
+    return absl::OkStatus();
+  };
+  return ForEachRow(s.Scan(ScopeId(0), storage::Table::kMeta, "p"), position);
 }
 
 absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
@@ -71,19 +92,24 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
     records::ResourceRow row;
   };
   std::vector<Pending> rows;
+  auto resource = [&](absl::string_view key, absl::string_view value) -> absl::Status {
+    auto id = storage::keys::ParseResource(key);
+    auto row = records::DecodeResource(value);
+    if (!id.has_value() || !row.ok())
+      return absl::DataLossError("a row of table resource is damaged");
+    identity_->Restore(*id, std::make_shared<SlotName>(row->name));
+    rows.push_back({*id, *std::move(row)});
+    return absl::OkStatus();
+  };
   for (const ScopeInfo& scope : identity_->scopes()) {
-    for (auto c = s.Scan(scope.id, storage::Table::kResource, ""); c->Valid(); c->Next()) {
-      auto id = storage::keys::ParseResource(c->key());
-      auto row = records::DecodeResource(c->value());
-      if (!id.has_value() || !row.ok())
-        return absl::DataLossError("a row of table resource is damaged");
-      identity_->Restore(*id, std::make_shared<SlotName>(row->name));
-      rows.push_back({*id, *std::move(row)});
-    }
-    for (auto c = s.Scan(scope.id, storage::Table::kAlias, "u"); c->Valid(); c->Next()) {
-      identity_->BindUid(scope.id, std::string(c->key().substr(1)),
-                         ResourceId(ReadU32(c->value())));
-    }
+    auto status = ForEachRow(s.Scan(scope.id, storage::Table::kResource, ""), resource);
+    if (!status.ok()) return status;
+    auto alias = [&](absl::string_view key, absl::string_view value) {
+      identity_->BindUid(scope.id, std::string(key.substr(1)), ResourceId(ReadU32(value)));
+      return absl::OkStatus();
+    };
+    status = ForEachRow(s.Scan(scope.id, storage::Table::kAlias, "u"), alias);
+    if (!status.ok()) return status;
   }
   // All names first: states refer to one another's slots.
   for (const Pending& p : rows) SlotFor(p.id).referenced = clock_;
@@ -103,16 +129,18 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
     slot.mentions = std::move(p.row.mentions);
     for (records::RevisionRow& r : p.row.newest) learn(p.id, r);
   }
+  auto revision = [&](absl::string_view key, absl::string_view value) -> absl::Status {
+    auto parsed = storage::keys::ParseRevision(key);
+    auto row = records::DecodeRevision(value);
+    if (!parsed.has_value() || !row.ok()) return absl::DataLossError("a revision row is damaged");
+    if (parsed->resource.value < slots_.size() && slots_[parsed->resource.value] != nullptr)
+      learn(parsed->resource, *row);
+    return absl::OkStatus();
+  };
   for (const ScopeInfo& scope : identity_->scopes()) {
     for (const storage::BucketPtr& b : s.buckets()) {
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kRevision, ""); c->Valid();
-           c->Next()) {
-        auto key = storage::keys::ParseRevision(c->key());
-        auto row = records::DecodeRevision(c->value());
-        if (!key.has_value() || !row.ok()) return absl::DataLossError("a revision row is damaged");
-        if (key->resource.value < slots_.size() && slots_[key->resource.value] != nullptr)
-          learn(key->resource, *row);
-      }
+      auto status = ForEachRow(s.Scan(b, scope.id, storage::RecordKind::kRevision, ""), revision);
+      if (status = Tolerate(b, status); !status.ok()) return status;
     }
   }
   for (auto& [lane, stretches] : lanes) {
@@ -140,22 +168,24 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
 absl::Status Writer::RestoreHanging(const storage::Snapshot& s,
                                     std::vector<HangingDelete>* deletes) {
   for (const ScopeInfo& scope : identity_->scopes()) {
-    for (const storage::BucketPtr& b : s.buckets()) {
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kHangingDelete, ""); c->Valid();
-           c->Next()) {
-        auto row = records::DecodeHanging(scope.id, c->value());
-        if (!row.ok() || c->key().size() != 24)
-          return absl::DataLossError("a hanging delete is damaged");
-        uint64_t us = 0;
-        for (char ch : c->key().substr(16)) us = us << 8 | static_cast<uint8_t>(ch);
-        const Timestamp at = FromMicros(static_cast<int64_t>(us ^ (1ull << 63)));
-        if (!row->listing) {
-          deletes->push_back({row->edge, at});
-          continue;
-        }
-        auto& times = ListingsOf(row->what)[row->what.ns];
-        times.insert(std::lower_bound(times.begin(), times.end(), at), at);
+    auto hanging = [&](absl::string_view key, absl::string_view value) -> absl::Status {
+      auto row = records::DecodeHanging(scope.id, value);
+      if (!row.ok() || key.size() != 24) return absl::DataLossError("a hanging delete is damaged");
+      uint64_t us = 0;
+      for (char ch : key.substr(16)) us = us << 8 | static_cast<uint8_t>(ch);
+      const Timestamp at = FromMicros(static_cast<int64_t>(us ^ (1ull << 63)));
+      if (!row->listing) {
+        deletes->push_back({row->edge, at});
+        return absl::OkStatus();
       }
+      auto& times = ListingsOf(row->what)[row->what.ns];
+      times.insert(std::lower_bound(times.begin(), times.end(), at), at);
+      return absl::OkStatus();
+    };
+    for (const storage::BucketPtr& b : s.buckets()) {
+      auto status =
+          ForEachRow(s.Scan(b, scope.id, storage::RecordKind::kHangingDelete, ""), hanging);
+      if (status = Tolerate(b, status); !status.ok()) return status;
     }
   }
   std::sort(deletes->begin(), deletes->end(), [](const HangingDelete& a, const HangingDelete& b) {
@@ -184,24 +214,28 @@ absl::Status Writer::RestoreEdges(const storage::Snapshot& s,
     if (newer) topology = std::move(row->topology);
     return absl::OkStatus();
   };
+  auto closed = [&](absl::string_view bytes, absl::string_view value) -> absl::Status {
+    auto key = storage::keys::ParseClosedEdge(bytes);
+    if (!key.has_value()) return absl::DataLossError("the key of a closed edge is damaged");
+    if (key->direction == storage::keys::Direction::kIn) return absl::OkStatus();
+    // Not written again when the edge changed later: what it says of others is old.
+    if (key->valid_to < expired_until_) return absl::OkStatus();
+    return merge({key->resource, key->type, key->other}, value);
+  };
+  auto open = [&](absl::string_view bytes, absl::string_view value) -> absl::Status {
+    auto key = storage::keys::ParseEdge(bytes);
+    if (!key.has_value()) return absl::DataLossError("the key of an edge is damaged");
+    edges_.erase(*key);
+    return merge(*key, value);
+  };
   for (const ScopeInfo& scope : identity_->scopes()) {
     for (const storage::BucketPtr& b : s.buckets()) {
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kClosedEdge, ""); c->Valid();
-           c->Next()) {
-        auto key = storage::keys::ParseClosedEdge(c->key());
-        if (!key.has_value()) return absl::DataLossError("the key of a closed edge is damaged");
-        if (key->direction == storage::keys::Direction::kIn) continue;
-        if (auto status = merge({key->resource, key->type, key->other}, c->value()); !status.ok())
-          return status;
-      }
+      auto status = ForEachRow(s.Scan(b, scope.id, storage::RecordKind::kClosedEdge, ""), closed);
+      if (status = Tolerate(b, status); !status.ok()) return status;
     }
     // Last, as the newest word on each edge.
-    for (auto c = s.Scan(scope.id, storage::Table::kEdge, ""); c->Valid(); c->Next()) {
-      auto key = storage::keys::ParseEdge(c->key());
-      if (!key.has_value()) return absl::DataLossError("the key of an edge is damaged");
-      edges_.erase(*key);
-      if (auto status = merge(*key, c->value()); !status.ok()) return status;
-    }
+    auto status = ForEachRow(s.Scan(scope.id, storage::Table::kEdge, ""), open);
+    if (!status.ok()) return status;
   }
   RestoreTopology(said, deletes);
   for (const auto& [edge, claims] : edges_) touched_edges_[edge] = {};
@@ -289,14 +323,17 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
 absl::Status Writer::RestoreExpiredRoots(const storage::Snapshot& s) {
   for (const ScopeInfo& scope : identity_->scopes()) {
     absl::flat_hash_map<uint64_t, BurstId> anchors;
-    for (auto c = s.Scan(scope.id, storage::Table::kIncident, ""); c->Valid(); c->Next()) {
-      const auto id = storage::keys::ParseIncident(c->key());
-      auto row = storage::DecodeTable<fb::Incident>(c->value());
+    auto incident = [&](absl::string_view key, absl::string_view value) -> absl::Status {
+      const auto id = storage::keys::ParseIncident(key);
+      auto row = storage::DecodeTable<fb::Incident>(value);
       if (!id.has_value() || !row.ok()) return absl::DataLossError("an incident row is damaged");
       const EpisodeKey anchor{FromMicros((*row)->anchor_onset()),
                               EpisodeHash((*row)->anchor_hash())};
       anchors[*id] = {scope.id.value, anchor};
-    }
+      return absl::OkStatus();
+    };
+    auto status = ForEachRow(s.Scan(scope.id, storage::Table::kIncident, ""), incident);
+    if (!status.ok()) return status;
     auto learn = [&](absl::string_view row) -> absl::Status {
       const auto key = storage::keys::ParseMember(row);
       if (!key.has_value()) return absl::DataLossError("the key of a member is damaged");
@@ -308,13 +345,14 @@ absl::Status Writer::RestoreExpiredRoots(const storage::Snapshot& s) {
       if (expired) expired_root_[parent->second] = anchor->second;
       return absl::OkStatus();
     };
-    for (auto c = s.Scan(scope.id, storage::Table::kOpen, "P"); c->Valid(); c->Next()) {
-      if (auto status = learn(c->key().substr(1)); !status.ok()) return status;
-    }
+    status =
+        ForEachRow(s.Scan(scope.id, storage::Table::kOpen, "P"),
+                   [&](absl::string_view key, absl::string_view) { return learn(key.substr(1)); });
+    if (!status.ok()) return status;
     for (const storage::BucketPtr& b : s.buckets()) {
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kMembers, ""); c->Valid(); c->Next()) {
-        if (auto status = learn(c->key()); !status.ok()) return status;
-      }
+      status = ForEachRow(s.Scan(b, scope.id, storage::RecordKind::kMembers, ""),
+                          [&](absl::string_view key, absl::string_view) { return learn(key); });
+      if (status = Tolerate(b, status); !status.ok()) return status;
     }
   }
   return absl::OkStatus();
@@ -327,13 +365,13 @@ absl::Status Writer::RestoreAliases(const storage::Snapshot& s) {
     return true;
   });
   for (const ScopeInfo& scope : identity_->scopes()) {
-    for (auto c = s.Scan(scope.id, storage::Table::kIncident, ""); c->Valid(); c->Next()) {
-      const auto id = storage::keys::ParseIncident(c->key());
-      auto row = storage::DecodeTable<fb::Incident>(c->value());
+    auto incident = [&](absl::string_view key, absl::string_view value) -> absl::Status {
+      const auto id = storage::keys::ParseIncident(key);
+      auto row = storage::DecodeTable<fb::Incident>(value);
       if (!id.has_value() || !row.ok()) return absl::DataLossError("an incident row is damaged");
       if ((*row)->merged_into() != 0) {
         merged_[*id] = (*row)->merged_into();
-        continue;
+        return absl::OkStatus();
       }
       // A crash between the drop of a bucket and what follows from it leaves the rows of incidents
       // as they were; the next commit writes them.
@@ -342,7 +380,10 @@ absl::Status Writer::RestoreAliases(const storage::Snapshot& s) {
       const IncidentPtr* tree = incidents_.Find(std::make_pair(scope.id, root.second));
       if (tree == nullptr || (*tree)->members.size() != (*row)->members())
         stale_trees_.insert(root);
-    }
+      return absl::OkStatus();
+    };
+    auto status = ForEachRow(s.Scan(scope.id, storage::Table::kIncident, ""), incident);
+    if (!status.ok()) return status;
   }
   const auto merged = merged_;
   for (const auto& [id, into] : merged) {
@@ -357,15 +398,17 @@ absl::Status Writer::RestoreAliases(const storage::Snapshot& s) {
 
 absl::Status Writer::RestoreEpisodes(const storage::Snapshot& s) {
   for (const ScopeInfo& scope : identity_->scopes()) {
-    for (auto c = s.Scan(scope.id, storage::Table::kOpen, "E"); c->Valid(); c->Next()) {
-      auto status = RestoreEpisodeRow(s, scope.id, c->key().substr(1), c->value(), nullptr);
-      if (!status.ok()) return status;
-    }
+    auto open = [&](absl::string_view key, absl::string_view value) {
+      return RestoreEpisodeRow(s, scope.id, key.substr(1), value, nullptr);
+    };
+    auto status = ForEachRow(s.Scan(scope.id, storage::Table::kOpen, "E"), open);
+    if (!status.ok()) return status;
     for (const storage::BucketPtr& b : s.buckets()) {
-      for (auto c = s.Scan(b, scope.id, storage::RecordKind::kEpisode, ""); c->Valid(); c->Next()) {
-        auto status = RestoreEpisodeRow(s, scope.id, c->key(), c->value(), b);
-        if (!status.ok()) return status;
-      }
+      auto ended = [&](absl::string_view key, absl::string_view value) {
+        return RestoreEpisodeRow(s, scope.id, key, value, b);
+      };
+      status = ForEachRow(s.Scan(b, scope.id, storage::RecordKind::kEpisode, ""), ended);
+      if (status = Tolerate(b, status); !status.ok()) return status;
     }
   }
   return absl::OkStatus();

@@ -127,9 +127,21 @@ absl::StatusOr<DirectoryContent> InspectDirectory(const std::string& path) {
 
 absl::Status MakeDirectories(const std::string& path) {
   std::error_code error;
+  std::vector<fs::path> parents;  // of the directories that are new
+  for (fs::path at = fs::absolute(path, error); !error && !fs::exists(at, error);) {
+    at = at.parent_path();
+    parents.push_back(at);
+  }
+  error.clear();
   fs::create_directories(path, error);
-  if (!error) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("create ", path, ": ", error.message()));
+  if (error) {
+    return absl::FailedPreconditionError(absl::StrCat("create ", path, ": ", error.message()));
+  }
+  // A directory whose name is not on disk takes all that was synced in it away with it.
+  for (const fs::path& parent : parents) {
+    if (absl::Status s = SyncPath(parent.string()); !s.ok()) return s;
+  }
+  return absl::OkStatus();
 }
 
 void EnsureReserve(const std::string& path, uint64_t bytes) {

@@ -14,6 +14,16 @@ absl::Status BackgroundWatch::writes_stopped() const {
   return writes_stopped_ ? error_ : absl::OkStatus();
 }
 
+absl::Status BackgroundWatch::damage() const {
+  absl::MutexLock lock(&mu_);
+  return damage_;
+}
+
+void BackgroundWatch::NoteDamage(const absl::Status& found) {
+  absl::MutexLock lock(&mu_);
+  if (damage_.ok()) damage_ = found;
+}
+
 bool BackgroundWatch::NoSpaceSeen() const {
   absl::MutexLock lock(&mu_);
   return no_space_;

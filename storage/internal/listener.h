@@ -13,7 +13,7 @@
 namespace kg::storage::internal {
 
 // What RocksDB's own threads report: the error that stopped background work, and which column
-// families are being compacted. Thread-safe.
+// families are being compacted; and damage that readers met. Thread-safe.
 class BackgroundWatch final : public rocksdb::EventListener {
  public:
   // `on_no_space` runs in RocksDB's thread, at the first sign of a full disk and at each further
@@ -26,6 +26,11 @@ class BackgroundWatch final : public rocksdb::EventListener {
 
   // The same where it is severe enough for RocksDB to refuse writes.
   absl::Status writes_stopped() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The first damage that a reader came across; it names the file. Stays until the store is opened
+  // again.
+  absl::Status damage() const ABSL_LOCKS_EXCLUDED(mu_);
+  void NoteDamage(const absl::Status& found) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Whether the disk was found full since ForgetNoSpace.
   bool NoSpaceSeen() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -45,6 +50,7 @@ class BackgroundWatch final : public rocksdb::EventListener {
   mutable absl::Mutex mu_;
   absl::Status error_ ABSL_GUARDED_BY(mu_);
   bool writes_stopped_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status damage_ ABSL_GUARDED_BY(mu_);
   bool no_space_ ABSL_GUARDED_BY(mu_) = false;
   std::map<std::string, int> compactions_ ABSL_GUARDED_BY(mu_);  // running ones by family
 };

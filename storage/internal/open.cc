@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "storage/files.h"
 #include "storage/internal/directory.h"
+#include "storage/internal/log_state.h"
 #include "storage/internal/options.h"
 #include "storage/internal/rocks_status.h"
 #include "storage/internal/snapshot.h"
@@ -90,8 +91,8 @@ struct Opened {
 
 absl::StatusOr<Opened> OpenRocks(const std::string& path, const RocksOptions& options,
                                  bool read_only, const std::vector<std::string>& names,
-                                 std::shared_ptr<BackgroundWatch> watch,
-                                 std::unique_ptr<OwnerMark> mark) {
+                                 const std::shared_ptr<BackgroundWatch>& watch,
+                                 std::unique_ptr<OwnerMark>* mark) {
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const std::string& name : names) descriptors.emplace_back(name, options.family);
   rocksdb::DB* raw = nullptr;
@@ -111,10 +112,53 @@ absl::StatusOr<Opened> OpenRocks(const std::string& path, const RocksOptions& op
   std::copy_n(handles.begin() + 1, kTables, tables.begin());
   Opened opened;
   opened.db = std::make_shared<RocksDb>(std::unique_ptr<rocksdb::DB>(raw), handles[0], tables,
-                                        std::move(watch), std::move(mark));
+                                        watch, std::move(*mark));
   for (size_t i = 1 + kTables; i < handles.size(); ++i) {
     opened.buckets[*StartOfName(names[i])] = std::make_shared<ColumnFamily>(opened.db, handles[i]);
   }
+  return opened;
+}
+
+// How a store is opened, and what is found damaged in it on the way.
+struct OpenPlan {
+  std::string path;
+  RocksOptions rocks;
+  bool read_only;
+  std::vector<std::string> families;
+  absl::Status damage;
+};
+
+absl::Status DamageOf(const absl::Status& found) {
+  return absl::DataLossError(
+      absl::StrCat(found.message(),
+                   "; the store only reads what is left: restore a backup, or run 'kgctl verify "
+                   "--repair'"));
+}
+
+// RocksDB takes any damage to the log for an end that was being written, and drops what follows
+// without a word. So it is asked to accept no irregularity; where it finds one, the logs are looked
+// at here: a torn end is what a power cut leaves, everything else is damage. A damaged store is
+// opened for reading: writing would remove the evidence.
+absl::StatusOr<Opened> OpenOrDiagnose(OpenPlan* plan, const std::shared_ptr<BackgroundWatch>& watch,
+                                      std::unique_ptr<OwnerMark> mark) {
+  plan->rocks.db.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
+  auto opened = OpenRocks(plan->path, plan->rocks, plan->read_only, plan->families, watch, &mark);
+  if (opened.ok() || !absl::IsDataLoss(opened.status())) return opened;
+
+  absl::Status damage = CheckWriteAheadLogs(plan->rocks.db.env, plan->path);
+  if (!damage.ok() && !absl::IsDataLoss(damage)) return damage;
+  plan->rocks.db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  if (damage.ok()) {
+    opened = OpenRocks(plan->path, plan->rocks, plan->read_only, plan->families, watch, &mark);
+    if (opened.ok() || !absl::IsDataLoss(opened.status())) return opened;
+    damage = opened.status();
+  }
+  plan->damage = DamageOf(damage);
+  plan->read_only = true;
+  plan->rocks.db.paranoid_checks = false;  // one damaged table does not hide the others
+  plan->rocks.db.create_if_missing = false;
+  opened = OpenRocks(plan->path, plan->rocks, true, plan->families, watch, &mark);
+  if (!opened.ok()) return damage;
   return opened;
 }
 
@@ -153,16 +197,21 @@ absl::StatusOr<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& pa
   if (!rocks.ok()) return rocks.status();
   rocks->db.create_if_missing = *content != DirectoryContent::kDatabase;
   rocks->db.create_missing_column_families = true;
+  if (*content == DirectoryContent::kDatabase) {
+    if (absl::Status whole = CheckManifest(env, path); !whole.ok()) return whole;
+  }
   auto names = FamiliesToOpen(path, *content, options.read_only, *rocks);
   if (!names.ok()) return names.status();
-  auto opened =
-      OpenRocks(path, *rocks, options.read_only, *names, std::move(watch), std::move(mark));
+  OpenPlan plan{path, *std::move(rocks), options.read_only, *std::move(names), absl::OkStatus()};
+  auto opened = OpenOrDiagnose(&plan, watch, std::move(mark));
   if (!opened.ok()) return opened.status();
 
+  StoreOptions effective = options;
+  effective.read_only = plan.read_only;
   std::unique_ptr<StoreImpl> store(
-      new StoreImpl(path, options, hooks, *width, rocks->family, opened->db));
-  if (absl::Status s = store->Load(opened->buckets); !s.ok()) return s;
-  if (!options.read_only) {
+      new StoreImpl(path, effective, hooks, *width, plan.rocks.family, opened->db));
+  if (absl::Status s = store->Load(opened->buckets, plan.damage); !s.ok()) return s;
+  if (!effective.read_only) {
     // Left by a backup that was killed; its links keep files on the disk.
     RemoveAll(absl::StrCat(path, "/", kStagingFolder)).IgnoreError();
     EnsureReserve(path, options.reserve_bytes);
@@ -170,10 +219,11 @@ absl::StatusOr<std::unique_ptr<StoreImpl>> StoreImpl::Open(const std::string& pa
   return store;
 }
 
-absl::Status StoreImpl::Load(const Families& families) {
+absl::Status StoreImpl::Load(const Families& families, const absl::Status& damage) {
   const std::shared_ptr<const Snapshot> meta = GetSnapshot();
   {
     absl::MutexLock lock(&map_mu_);
+    failure_ = damage;
     absl::Status s = LoadIdentity(*meta);
     if (s.ok()) s = LoadProgress(*meta);
     if (s.ok()) s = LoadBuckets(*meta, families);

@@ -80,17 +80,13 @@ rocksdb::ColumnFamilyOptions FamilyDefaults(const StoreOptions& options) {
 
 // Settings under which batches stop being atomic, snapshots stop being stable or keys change order.
 bool BreaksTheStore(const std::string& name) {
-  static constexpr std::array kNames = {"comparator",
-                                        "merge_operator",
-                                        "unordered_write",
-                                        "manual_wal_flush",
-                                        "two_write_queues",
-                                        "atomic_flush",
-                                        "wal_dir",
-                                        "db_paths",
-                                        "cf_paths",
-                                        "prefix_extractor",
-                                        "create_missing_column_families"};
+  static constexpr std::array kNames = {"comparator",        "merge_operator",
+                                        "unordered_write",   "manual_wal_flush",
+                                        "two_write_queues",  "atomic_flush",
+                                        "wal_dir",           "db_paths",
+                                        "cf_paths",          "prefix_extractor",
+                                        "wal_recovery_mode", "recycle_log_file_num",
+                                        "wal_compression",   "create_missing_column_families"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 

@@ -1,6 +1,7 @@
 #include "storage/internal/rocks_status.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace kg::storage::internal {
 namespace {
@@ -33,7 +34,9 @@ absl::StatusCode CodeOf(const rocksdb::Status& s) {
 
 absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
-  return absl::Status(CodeOf(status), absl::StrCat(what, ": ", status.ToString()));
+  // Of a table that is not there RocksDB tries an older name last, and tells that one.
+  const std::string text = absl::StrReplaceAll(status.ToString(), {{".ldb", ".sst"}});
+  return absl::Status(CodeOf(status), absl::StrCat(what, ": ", text));
 }
 
 }  // namespace kg::storage::internal

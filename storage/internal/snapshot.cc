@@ -12,6 +12,15 @@ std::string WholeKey(const RowPrefix& prefix, absl::string_view key) {
   return absl::StrCat(prefix.view(), key);
 }
 
+// Whoever reads, what is damaged shows in the store's health.
+absl::Status ReadStatus(const RocksDb& db, const rocksdb::Status& s, absl::string_view what) {
+  absl::Status status = FromRocks(s, what);
+  // A row that is absent is no error to get here: it is a file that is.
+  if (absl::IsNotFound(status)) status = absl::DataLossError(status.message());
+  if (absl::IsDataLoss(status)) db.watch().NoteDamage(status);
+  return status;
+}
+
 // A walk over nothing: what a bucket that is none contains.
 class EmptyCursor final : public Cursor {
  public:
@@ -50,7 +59,7 @@ absl::string_view PrefixScan::value() const {
 }
 
 absl::Status PrefixScan::status() const {
-  return FromRocks(iterator_->status(), "scan");
+  return ReadStatus(*db_, iterator_->status(), "scan");
 }
 
 SnapshotImpl::SnapshotImpl(std::shared_ptr<RocksDb> db, const rocksdb::Snapshot* pin,
@@ -77,7 +86,7 @@ absl::StatusOr<std::optional<std::string>> SnapshotImpl::GetRow(rocksdb::ColumnF
   std::string value;
   const rocksdb::Status s = (*db_)->Get(options, family, ToSlice(whole_key), &value);
   if (s.IsNotFound()) return std::optional<std::string>();
-  if (!s.ok()) return FromRocks(s, "read");
+  if (!s.ok()) return ReadStatus(*db_, s, "read");
   return std::optional<std::string>(std::move(value));
 }
 

@@ -211,6 +211,7 @@ absl::Status StoreImpl::Health() const {
     absl::MutexLock lock(&map_mu_);
     if (!failure_.ok()) return failure_;
   }
+  if (absl::Status damage = db_->watch().damage(); !damage.ok()) return damage;
   return db_->watch().error();
 }
 
@@ -237,12 +238,12 @@ std::string StoreImpl::Property(const std::string& rocksdb_property) const {
 }
 
 absl::Status StoreImpl::CheckWritable() const {
-  if (options_.read_only) {
-    return absl::FailedPreconditionError(absl::StrCat(path_, " is open for reading only"));
-  }
   {
     absl::MutexLock lock(&map_mu_);
     if (!failure_.ok()) return absl::FailedPreconditionError(failure_.message());
+  }
+  if (options_.read_only) {
+    return absl::FailedPreconditionError(absl::StrCat(path_, " is open for reading only"));
   }
   // A commit that is tried now would fail and end writing for good; this passes with its cause.
   return db_->watch().writes_stopped();

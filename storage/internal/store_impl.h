@@ -84,7 +84,9 @@ class StoreImpl final : public Store {
 
   // open.cc. `families` are the open column families of buckets, by start.
   using Families = std::map<Timestamp, std::shared_ptr<ColumnFamily>>;
-  absl::Status Load(const Families& families) ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  // `damage`: what opening found; the store only reads then.
+  absl::Status Load(const Families& families,
+                    const absl::Status& damage) ABSL_NO_THREAD_SAFETY_ANALYSIS;
   absl::Status LoadIdentity(const Snapshot& meta) ABSL_EXCLUSIVE_LOCKS_REQUIRED(map_mu_);
   absl::Status InitializeIdentity(const Snapshot& meta) ABSL_EXCLUSIVE_LOCKS_REQUIRED(map_mu_);
   absl::Status LoadProgress(const Snapshot& meta) ABSL_EXCLUSIVE_LOCKS_REQUIRED(map_mu_);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "engine/internal/link.h"
 #include "engine/links.h"
+#include "tests/semantics/fixture.h"
 #include "tests/semantics/stories.h"
 
 // Order does not matter: any order of a set of records, cut into any batches, gives the same facts,

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "tests/semantics/fixture.h"
+#include "tests/semantics/telling.h"
 
 namespace kg::semantics {
 

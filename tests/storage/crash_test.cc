@@ -1,10 +1,8 @@
 // What a crash leaves behind at each step, and that the next open finishes it.
 
-#include <atomic>
 #include <catch2/catch.hpp>
 
-#include "rocksdb/env.h"
-#include "rocksdb/file_system.h"
+#include "tests/storage/fault_fs.h"
 #include "tests/storage/support.h"
 
 namespace kg::storage {
@@ -137,60 +135,21 @@ TEST_CASE("a torn log end loses whole commits from the end on, never parts of on
   CHECK(last < 20);
 }
 
-// A disk that is full for the files of one kind while `full` is set.
-class FullDisk final : public rocksdb::FileSystemWrapper {
- public:
-  explicit FullDisk(std::string extension)
-      : FileSystemWrapper(rocksdb::FileSystem::Default()), extension_(std::move(extension)) {}
-  const char* Name() const override { return "FullDisk"; }
-
-  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
-                                    rocksdb::IODebugContext* context) override {
-    rocksdb::IOStatus s = target()->NewWritableFile(name, options, file, context);
-    if (s.ok() && std::filesystem::path(name).extension() == extension_) {
-      *file = std::make_unique<File>(std::move(*file), this);
-    }
-    return s;
-  }
-
-  std::atomic<bool> full{false};
-
- private:
-  class File final : public rocksdb::FSWritableFileOwnerWrapper {
-   public:
-    File(std::unique_ptr<rocksdb::FSWritableFile> file, FullDisk* disk)
-        : FSWritableFileOwnerWrapper(std::move(file)), disk_(disk) {}
-    using FSWritableFileOwnerWrapper::Append;
-    rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
-                             rocksdb::IODebugContext* context) override {
-      if (disk_->full) return rocksdb::IOStatus::NoSpace("the disk is full");
-      return FSWritableFileOwnerWrapper::Append(data, options, context);
-    }
-
-   private:
-    FullDisk* const disk_;
-  };
-
-  const std::string extension_;
-};
-
 TEST_CASE("a failed commit makes the store read-only and gives the reserve back") {
   TempDir dir;
-  auto disk = std::make_shared<FullDisk>(".log");
-  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
+  FaultFs disk;
   internal::Hooks hooks;
-  hooks.env = env.get();
+  hooks.env = disk.env();
   auto store = MustOpen(dir.Sub("db"), SmallOptions(), hooks);
   PutAt(store.get(), kT0, "k", "v");
   CHECK(std::filesystem::file_size(dir.Sub("db") + "/RESERVE") == SmallOptions().reserve_bytes);
 
-  disk->full = true;
+  disk.Arm({FileOp::kAppend, ".log", 0, ~0ull, Fault::Kind::kNoSpace});
   auto session = MustBegin(store.get(), {kT0});
   session->Put(session->BucketFor(kT0), kScope, RecordKind::kEpisode, "lost", "v");
   CHECK(session->Commit().status().code() == absl::StatusCode::kResourceExhausted);
   session.reset();
-  disk->full = false;
+  disk.Disarm();
 
   CHECK(store->Health().code() == absl::StatusCode::kResourceExhausted);
   CHECK(std::string(store->Health().message()).find("the store is read-only now") !=
@@ -213,24 +172,23 @@ TEST_CASE("a failed commit makes the store read-only and gives the reserve back"
 TEST_CASE(
     "a disk too full for a flush costs the reserve, then the oldest bucket if so configured") {
   TempDir dir;
-  auto disk = std::make_shared<FullDisk>(".sst");
-  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
+  FaultFs disk;
   internal::Hooks hooks;
-  hooks.env = env.get();
+  hooks.env = disk.env();
   StoreOptions options = SmallOptions();
   options.drop_oldest_when_full = GENERATE(false, true);
   auto store = MustOpen(dir.Sub("db"), options, hooks);
   PutAt(store.get(), kT0, "old", "v");
   PutAt(store.get(), kT0 + 1h, "older than the clock", "v");
   PutAt(store.get(), kT0 + 3h, "now", "v");
-  disk->full = true;
+  disk.Arm({FileOp::kAppend, ".sst", 0, ~0ull, Fault::Kind::kNoSpace});
   CHECK(store->Flush().code() == absl::StatusCode::kResourceExhausted);
   CHECK(store->Health().code() == absl::StatusCode::kResourceExhausted);
   CHECK_FALSE(std::filesystem::exists(dir.Sub("db") + "/RESERVE"));
   // Refused for now, not for good: no commit was lost.
   CHECK(store->BeginWrite({kT0}).status().code() == absl::StatusCode::kResourceExhausted);
 
-  disk->full = false;
+  disk.Disarm();
   const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   auto report = store->Maintain();
   while (!report.ok() && std::chrono::steady_clock::now() < patience) report = store->Maintain();
