@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "engine/internal/identity.h"
+#include "engine/internal/migrate.h"
 #include "engine/internal/view_impl.h"
 #include "engine/internal/writer.h"
 #include "storage/store.h"
@@ -59,6 +60,19 @@ const absl::StatusOr<std::shared_ptr<const RuleBook>>& BuiltInRules() {
 }
 
 constexpr char kMacKeyRow[] = "mac/current";
+
+absl::Status BringToFormat(const std::string& path, const DatabaseOptions& options,
+                           storage::Store* store) {
+  auto needed = NeedsMigration(*store);
+  if (!needed.ok() || !*needed) return needed.status();
+  const std::string copy = absl::StrCat(path, "/", kBeforeMigration);
+  if (options.notice) {
+    options.notice(absl::StrCat("bringing ", path, " to format ", storage::NewestFormat(),
+                                "; as it was it stays in ", copy,
+                                ", which can be removed once all is well"));
+  }
+  return Migrate(store, copy, {});
+}
 
 class DatabaseImpl : public Database {
  public:
@@ -207,6 +221,8 @@ class DatabaseImpl : public Database {
     s.sequence = p.snapshot == nullptr ? 0 : p.snapshot->sequence();
     const storage::StoreIdentity identity = store_->Identity();
     s.format_version = identity.format_version;
+    const auto old = NeedsMigration(*store_);
+    s.format_is_old = old.ok() && *old;
     s.store_id = identity.store_id;
     s.epoch = identity.epoch;
     return s;
@@ -381,6 +397,9 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   auto store = o.open_store ? o.open_store(path, StoreOptionsFrom(o))
                             : storage::Store::Open(path, StoreOptionsFrom(o));
   if (!store.ok()) return store.status();
+  if (!o.read_only) {
+    if (auto s = BringToFormat(path, o, store->get()); !s.ok()) return s;
+  }
   auto database =
       std::make_unique<DatabaseImpl>(path, std::move(o), *std::move(rules), *std::move(store));
   if (auto status = database->Init(); !status.ok()) {

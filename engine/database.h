@@ -42,6 +42,8 @@ struct DatabaseOptions {
   std::function<absl::StatusOr<std::unique_ptr<storage::Store>>(const std::string&,
                                                                 const storage::StoreOptions&)>
       open_store;
+  // Told what takes its time at open, a sentence each; may be empty.
+  std::function<void(const std::string&)> notice;
 };
 
 struct ApplyResult {
@@ -82,6 +84,7 @@ struct DatabaseStats {
   uint64_t sequence = 0;  // of the last commit
   // Who the store is, see storage::StoreIdentity.
   uint32_t format_version = 0;
+  bool format_is_old = false;  // not all rows are as this version writes them
   std::string store_id;
   uint64_t epoch = 0;
 };
@@ -94,6 +97,9 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   // Unavailable: another process owns the directory (the message says what to do).
+  // A directory of an earlier format is brought to this version's when it is opened for writing,
+  // after a checkpoint inside of it; an interruption is made up for at the next open. Opened for
+  // reading it answers as it is.
   // FailedPrecondition: a newer format or foreign data. InvalidArgument: a rule table of
   // `rules_dir` is wrong. DataLoss: a file that all depends on is damaged; the message names it.
   // Where the damage costs only what one time bucket or the end of the log holds, it opens and

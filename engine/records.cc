@@ -2,6 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "engine/internal/packed_bytes.h"
+#include "engine/internal/packed_episode.h"
 #include "schemas/records_generated.h"
 #include "storage/records.h"
 
@@ -108,37 +110,11 @@ std::vector<Interval> Pairs(const std::vector<int64_t>& flat) {
 }  // namespace
 
 std::string EncodeEpisode(const EpisodeRecord& e) {
-  fb::EpisodeT t;
-  t.resource = e.resource.value;
-  t.class_id = e.cls.value;
-  for (ClassId c : e.more_classes) t.more_classes.push_back(c.value);
-  t.category = static_cast<uint8_t>(e.category);
-  t.severity = static_cast<uint8_t>(e.severity);
-  t.uid_tag = storage::keys::TagOfUid(e.uid).value;
-  t.earliest = Us(e.earliest);
-  t.onset = Us(e.onset);
-  t.end = Us(e.end);
-  t.event_id = e.event_id;
-  t.etype = e.etype;
-  t.reason = e.reason;
-  t.message = e.message;
-  t.message_time = Us(e.message_time);
-  t.container = e.container;
-  t.emitter = e.emitter;
-  t.type = e.type;
-  t.named_severity = e.named_severity;
-  t.other_ids = e.other_ids;
-  t.width_minutes = static_cast<uint32_t>(e.width_minutes);
-  for (const SeriesPoint& p : e.points) t.points.emplace_back(Us(p.slot), p.seen, p.source_count);
-  t.paths = e.paths;
-  t.time_source = static_cast<uint8_t>(e.time_source);
-  t.related = e.blamed.value;
-  t.uid = e.uid;
-  for (const Interval& r : e.runs) t.runs.emplace_back(Us(r.from), Us(r.to));
-  return Pack<fb::Episode>(t);
+  return PackEpisode(e);
 }
 
 absl::StatusOr<EpisodeRecord> DecodeEpisode(ScopeId scope, absl::string_view row) {
+  if (!row.empty() && row[0] == kPackedEpisode) return UnpackEpisode(scope, row);
   auto t = Unpack<fb::Episode>(row);
   if (!t.ok()) return t.status();
   EpisodeRecord e;
@@ -174,27 +150,69 @@ absl::StatusOr<EpisodeRecord> DecodeEpisode(ScopeId scope, absl::string_view row
   return e;
 }
 
-std::string EncodeSubjectRow(const EpisodeRecord& e) {
-  const fb::SubjectRow row(Us(e.earliest), Us(e.end), storage::keys::TagOfUid(e.uid).value,
-                           e.cls.value, static_cast<uint8_t>(e.category),
-                           static_cast<uint8_t>(e.severity));
-  return std::string(reinterpret_cast<const char*>(&row), sizeof(row));
+namespace {
+
+constexpr uint8_t kOtherId = 1;   // the key is of another id: the hash of the bursts' own follows
+constexpr uint8_t kLastOpen = 2;  // the newest burst has no end
+
+// Wraps where bytes were damaged.
+int64_t Minus(uint64_t a, uint64_t b) {
+  return static_cast<int64_t>(a - b);
 }
 
-std::string EncodeEventId(const EventIdRow& row) {
-  fb::EventIdRowT t;
-  t.scope_resource = row.resource.value;
-  t.hash = row.hash.value;
-  for (const Interval& b : row.bursts) t.bursts.emplace_back(Us(b.from), Us(b.to));
-  return Pack<fb::EventIdRow>(t);
+uint64_t HashOfKey(absl::string_view key) {
+  uint64_t v = 0;
+  for (char c : key) v = v << 8 | static_cast<uint8_t>(c);
+  return v;
 }
 
-absl::StatusOr<EventIdRow> DecodeEventId(absl::string_view row) {
+absl::StatusOr<EventIdRow> DecodeFormat1(absl::string_view row) {
   auto t = Unpack<fb::EventIdRow>(row);
   if (!t.ok()) return t.status();
-  EventIdRow out{ResourceId(t->scope_resource), EpisodeHash(t->hash), {}};
+  EventIdRow out{EpisodeHash(t->hash), {}};
   for (const fb::BurstSpan& b : t->bursts)
     out.bursts.push_back({FromMicros(b.onset()), FromMicros(b.end())});
+  return out;
+}
+
+}  // namespace
+
+std::string EncodeEventId(absl::string_view key, const EventIdRow& row) {
+  std::string out;
+  Packer p(&out);
+  const bool other = HashOfKey(key) != row.hash.value;
+  const bool open = !row.bursts.empty() && row.bursts.back().to == kForever;
+  p.Byte(static_cast<uint8_t>((other ? kOtherId : 0) | (open ? kLastOpen : 0)));
+  if (other) p.Little(row.hash.value, 8);
+  p.Varint(row.bursts.size());
+  uint64_t last = 0;
+  for (size_t i = 0; i < row.bursts.size(); ++i) {
+    const Interval& b = row.bursts[i];
+    const auto from = static_cast<uint64_t>(Us(b.from));
+    p.Micros(Minus(from, last));
+    last = from;
+    if (i + 1 < row.bursts.size() || !open) p.Micros(Minus(static_cast<uint64_t>(Us(b.to)), from));
+  }
+  return out;
+}
+
+absl::StatusOr<EventIdRow> DecodeEventId(absl::string_view key, absl::string_view row) {
+  if (key.size() == sizeof(storage::keys::Hash128)) return DecodeFormat1(row);
+  if (key.size() != 8) return absl::DataLossError("damaged key");
+  Unpacker u(row);
+  const uint8_t flags = u.Byte();
+  EventIdRow out;
+  out.hash = EpisodeHash((flags & kOtherId) != 0 ? u.Little(8) : HashOfKey(key));
+  const size_t n = u.Count();
+  uint64_t last = 0;  // wraps where bytes are damaged
+  for (size_t i = 0; i < n && u.ok(); ++i) {
+    last += static_cast<uint64_t>(u.Micros());
+    Interval b{FromMicros(static_cast<int64_t>(last)), kForever};
+    if (i + 1 < n || (flags & kLastOpen) == 0)
+      b.to = FromMicros(static_cast<int64_t>(last + static_cast<uint64_t>(u.Micros())));
+    out.bursts.push_back(b);
+  }
+  if (!u.done() || flags > (kOtherId | kLastOpen)) return absl::DataLossError("damaged record");
   return out;
 }
 

@@ -12,18 +12,18 @@
 
 namespace kg::records {
 
+// As of format 2; rows of format 1 are read as well.
 std::string EncodeEpisode(const EpisodeRecord& e);
 absl::StatusOr<EpisodeRecord> DecodeEpisode(ScopeId scope, absl::string_view row);
 
-std::string EncodeSubjectRow(const EpisodeRecord& e);
-
+// X: the bursts under an id, by onset. Where the key is the hash of the bursts' own event id, the
+// value need not name it. Rows of format 1 have keys of 16 bytes.
 struct EventIdRow {
-  ResourceId resource;
   EpisodeHash hash;
   std::vector<Interval> bursts;
 };
-std::string EncodeEventId(const EventIdRow& row);
-absl::StatusOr<EventIdRow> DecodeEventId(absl::string_view row);
+std::string EncodeEventId(absl::string_view key, const EventIdRow& row);
+absl::StatusOr<EventIdRow> DecodeEventId(absl::string_view key, absl::string_view row);
 
 std::string EncodeCauses(const std::vector<CauseLink>& links);
 absl::StatusOr<std::vector<CauseLink>> DecodeCauses(absl::string_view row);

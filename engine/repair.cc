@@ -4,6 +4,7 @@
 #include "absl/time/clock.h"
 #include "engine/internal/identity.h"
 #include "engine/internal/meta_rows.h"
+#include "engine/internal/migrate.h"
 #include "engine/internal/verify/checker.h"
 #include "engine/internal/verify/mend.h"
 #include "engine/internal/writer.h"
@@ -27,9 +28,28 @@ storage::StoreOptions OwnerOptions(const DatabaseOptions& database) {
   return s;
 }
 
+// A row of a bucket by its whole key: scope, kind, and the onset where the key begins with one.
+std::string RowText(absl::string_view key) {
+  if (key.size() < 5) return "";
+  std::string out = verify::RecordName(key[4]);
+  const bool timed = key[4] == 'E' || key[4] == 'C' || key[4] == 'D';
+  if (timed && key.size() >= 13)
+    absl::StrAppend(&out, " of ", verify::TimeText(meta_rows::ReadTime(key.substr(5))));
+  return out;
+}
+
 std::string LostText(const storage::LostRows& lost) {
-  return absl::StrCat(lost.all ? std::string("all rows") : absl::StrCat(lost.rows, " rows"),
-                      " of file ", lost.file, ", ", verify::FamilyText(lost.family));
+  std::string out =
+      absl::StrCat(lost.all ? std::string("all rows") : absl::StrCat(lost.rows, " rows"),
+                   " of file ", lost.file, ", ", verify::FamilyText(lost.family));
+  if (lost.family.size() < 2 || lost.family.substr(0, 2) != "t@") return out;
+  const std::string after = RowText(lost.after), before = RowText(lost.before);
+  absl::StrAppend(&out, after.empty() ? "" : "; behind ", after,
+                  before.empty()  ? ""
+                  : after.empty() ? "; before "
+                                  : " and before ",
+                  before);
+  return out;
 }
 
 // Derives again what only the engine can.
@@ -84,6 +104,8 @@ absl::Status MendRows(const std::string& dir, const VerifyOptions& options, uint
   if (!rules.ok()) return rules.status();
   auto store = storage::Store::Open(dir, OwnerOptions(options.database));
   if (!store.ok()) return store.status();
+  if (auto s = Migrate(store->get(), absl::StrCat(dir, "/", kBeforeMigration), {}); !s.ok())
+    return s;
   for (int round = 0; round < kMostRounds; ++round) {
     auto more = MendOnce(store->get(), **rules, options, rows);
     if (!more.ok()) return more.status();

@@ -213,20 +213,25 @@ absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Inte
 
 absl::StatusOr<std::vector<EpisodeKey>> ViewImpl::FindEvent(ScopeId scope,
                                                             const std::string& event_id) const {
-  const std::string key = storage::keys::EventId(storage::keys::Hash128Of(event_id));
-  auto row = p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("X", key));
-  if (!row.ok()) return row.status();
-  const auto& buckets = p_.snapshot->buckets();
-  for (auto b = buckets.rbegin(); b != buckets.rend() && !row->has_value(); ++b) {
-    row = p_.snapshot->Get(*b, scope, storage::RecordKind::kEventIdIndex, key);
+  namespace keys = storage::keys;
+  // The second is how a directory of format 1 that was opened for reading has it.
+  for (const std::string& key :
+       {keys::EventId(keys::HashEventId(event_id)), keys::EventId(keys::Hash128Of(event_id))}) {
+    auto row = p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("X", key));
     if (!row.ok()) return row.status();
+    const auto& buckets = p_.snapshot->buckets();
+    for (auto b = buckets.rbegin(); b != buckets.rend() && !row->has_value(); ++b) {
+      row = p_.snapshot->Get(*b, scope, storage::RecordKind::kEventIdIndex, key);
+      if (!row.ok()) return row.status();
+    }
+    if (!row->has_value()) continue;
+    auto decoded = records::DecodeEventId(key, **row);
+    if (!decoded.ok()) return decoded.status();
+    std::vector<EpisodeKey> out;
+    for (const Interval& b : decoded->bursts) out.push_back({b.from, decoded->hash});
+    return out;
   }
-  std::vector<EpisodeKey> out;
-  if (!row->has_value()) return out;
-  auto decoded = records::DecodeEventId(**row);
-  if (!decoded.ok()) return decoded.status();
-  for (const Interval& b : decoded->bursts) out.push_back({b.from, decoded->hash});
-  return out;
+  return std::vector<EpisodeKey>();
 }
 
 absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, ResourceId id,

@@ -363,6 +363,7 @@ struct StatsAnswer {
   std::map<std::string, int64_t> by_class;  // bursts
   std::vector<BucketAnswer> buckets;
   uint64_t disk_bytes = 0;
+  uint32_t format_version = 0;  // of the data directory
   Timestamp oldest = kBeginning;
   Timestamp newest = kBeginning;
   std::vector<SourcePosition> positions;

@@ -20,6 +20,7 @@ void CopyStore(const DatabaseStats& stats, StatsAnswer* answer) {
   for (const BucketStats& b : stats.buckets)
     answer->buckets.push_back({b.start, b.end, b.state, b.bytes});
   answer->disk_bytes = stats.disk_bytes;
+  answer->format_version = stats.format_version;
   answer->oldest = stats.oldest;
   answer->newest = stats.data_clock;
   answer->positions = stats.positions;

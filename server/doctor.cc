@@ -72,6 +72,17 @@ json::value CheckHealth(const Asking& asking) {
                       "free disk space, then restart; what was acknowledged is not lost");
 }
 
+json::value CheckFormat(const Asking& asking) {
+  Check check("format");
+  const absl::StatusOr<DatabaseStats> stats = asking.database.Stats();
+  if (!stats.ok()) return check.Result(Outcome::kFailed, std::string(stats.status().message()));
+  const std::string text = absl::StrCat("the data directory has format ", stats->format_version);
+  if (!stats->format_is_old) return check.Result(Outcome::kOk, text);
+  return check.Result(
+      Outcome::kWarning, absl::StrCat(text, ", or is on its way from there to a newer one"),
+      "answers are complete; serve or load brings it to the newest format when it opens it");
+}
+
 json::value CheckDerived(const Asking& asking) {
   Check check("derived");
   if (asking.view.derived_complete()) {
@@ -327,6 +338,7 @@ Answered AskDoctor(const Asking& asking) {
   json::array checks;
   checks.push_back(CheckHealth(asking));
   if (!asking.backup_dir.empty()) checks.push_back(CheckBackups(asking));
+  checks.push_back(CheckFormat(asking));
   checks.push_back(CheckDerived(asking));
   checks.push_back(CheckFreshness(asking));
   checks.push_back(CheckScopes(asking));

@@ -251,6 +251,7 @@ json::value Render(const query::StatsAnswer& a) {
       {"by_class", std::move(by_class)},
       {"buckets", RenderAll(a.buckets)},
       {"disk_bytes", a.disk_bytes},
+      {"format", a.format_version},
       {"oldest", RenderTime(a.oldest)},
       {"newest", RenderTime(a.newest)},
       {"positions", RenderAll(a.positions)},

@@ -167,7 +167,14 @@ absl::StatusOr<FileCheck> CheckFiles(const std::string& path, const FileProgress
 
 absl::StatusOr<StoreState> ReadState(const Snapshot& snapshot) {
   StoreState out;
-  auto row = snapshot.Get(ScopeId{}, Table::kMeta, internal::ProgressKey().substr(4));
+  auto row = snapshot.Get(ScopeId{}, Table::kMeta, internal::FormatKey().substr(4));
+  if (!row.ok()) return row.status();
+  if (row->has_value()) {
+    auto identity = internal::DecodeFormat(**row);
+    if (!identity.ok()) return absl::DataLossError("the format row of the store is damaged");
+    out.format_version = identity->format_version;
+  }
+  row = snapshot.Get(ScopeId{}, Table::kMeta, internal::ProgressKey().substr(4));
   if (!row.ok()) return row.status();
   if (row->has_value()) {
     auto progress = internal::DecodeProgress(**row);

@@ -42,6 +42,7 @@ absl::StatusOr<FileCheck> CheckFiles(const std::string& path, const FileProgress
 
 // What the store's own rows say of its state.
 struct StoreState {
+  uint32_t format_version = 0;
   Timestamp data_clock = kBeginning;
   uint64_t sequence = 0;
   Timestamp dropped_until = kBeginning;

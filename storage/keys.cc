@@ -119,6 +119,12 @@ std::string EpisodeFrom(Timestamp t) {
   return s;
 }
 
+std::string EventId(EpisodeHash h) {
+  std::string out;
+  AppendU64(&out, h.value);
+  return out;
+}
+
 std::string EventId(const Hash128& h) {
   return std::string(reinterpret_cast<const char*>(h.data()), h.size());
 }

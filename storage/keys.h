@@ -97,7 +97,8 @@ std::string Subject(const SubjectKey& k);                   // 20
 std::string SubjectPrefix(ResourceId resource);             // 4
 std::string SubjectFrom(ResourceId resource, Timestamp t);  // 12, first possible key at t
 std::string EpisodeFrom(Timestamp t);                       // 8
-std::string EventId(const Hash128& h);                      // 16
+std::string EventId(EpisodeHash h);                         // 8, X
+std::string EventId(const Hash128& h);                      // 16, L; X as of format 1
 std::string Effect(const EffectKey& k);                     // 32
 std::string EffectPrefix(const EpisodeKey& cause);          // 16
 std::string Member(const MemberKey& k);                     // 24

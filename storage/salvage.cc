@@ -124,12 +124,11 @@ absl::Status Rebuild(const std::string& dir, const internal::RocksOptions& optio
 }
 
 // Rows of a damaged file that the store lacks, from both of its ends up to the damage.
-uint64_t PutMissing(const std::string& file, const internal::RocksOptions& options,
-                    const OpenDb& open, rocksdb::ColumnFamilyHandle* family) {
+void PutMissing(const std::string& file, const internal::RocksOptions& options, const OpenDb& open,
+                rocksdb::ColumnFamilyHandle* family, LostRows* lost) {
   rocksdb::SstFileReader reader(rocksdb::Options(options.db, options.family));
-  if (!reader.Open(file).ok()) return 0;
+  if (!reader.Open(file).ok()) return;
   uint64_t read = 0;
-  std::string last;
   rocksdb::WriteBatch batch;
   auto take = [&](const rocksdb::Iterator& row) {
     ++read;
@@ -143,14 +142,17 @@ uint64_t PutMissing(const std::string& file, const internal::RocksOptions& optio
   std::unique_ptr<rocksdb::Iterator> row(reader.NewIterator(rocksdb::ReadOptions()));
   for (row->SeekToFirst(); row->Valid(); row->Next()) {
     take(*row);
-    last = row->key().ToString();
+    lost->after = row->key().ToString();
   }
   if (!row->status().ok()) {
     row.reset(reader.NewIterator(rocksdb::ReadOptions()));
-    for (row->SeekToLast(); row->Valid() && row->key().ToString() > last; row->Prev()) take(*row);
+    for (row->SeekToLast(); row->Valid() && row->key().ToString() > lost->after; row->Prev()) {
+      take(*row);
+      lost->before = row->key().ToString();
+    }
   }
   open.db->Write(rocksdb::WriteOptions(), &batch).PermitUncheckedError();
-  return read;
+  lost->rows -= std::min(lost->rows, read);
 }
 
 struct DamagedTable {
@@ -167,7 +169,9 @@ absl::StatusOr<std::vector<DamagedTable>> SetDamagedAside(const std::string& dir
     if (!IsTable(d.file)) continue;
     DamagedTable table;
     table.path = absl::StrCat(dir, "/", d.file, ".damaged");
-    table.lost = {d.file, d.family, 0, true};
+    table.lost.file = d.file;
+    table.lost.family = d.family;
+    table.lost.all = true;
     std::error_code error;
     fs::rename(fs::path(dir) / d.file, table.path, error);
     if (error) return FromSystem(error, absl::StrCat("set aside ", d.file));
@@ -225,10 +229,8 @@ absl::StatusOr<std::vector<LostRows>> Salvage(const std::string& dir) {
   std::vector<LostRows> lost;
   for (DamagedTable& table : *damaged) {
     rocksdb::ColumnFamilyHandle* family = db->Find(table.lost.family);
-    if (family != nullptr && !table.lost.all) {
-      const uint64_t read = PutMissing(table.path, *options, *db, family);
-      table.lost.rows -= std::min(table.lost.rows, read);
-    }
+    if (family != nullptr && !table.lost.all)
+      PutMissing(table.path, *options, *db, family, &table.lost);
     std::error_code ignored;
     fs::remove(table.path, ignored);
     lost.push_back(std::move(table.lost));

@@ -24,6 +24,9 @@ struct LostRows {
   std::string family;  // column family, empty when unknown
   uint64_t rows = 0;   // that could not be read; 0 with `all`
   bool all = false;    // not even their number is known
+  // Whole keys, of the last row that could be read before the damage and of the first behind it;
+  // empty: from the beginning, to the end of the file.
+  std::string after, before;
 };
 
 // Takes what is damaged out of the store in `dir` (a copy) and keeps all else: the commits of a log

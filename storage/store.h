@@ -169,9 +169,9 @@ class WriteSession {
 
 // Who a store is. Cursors handed to clients name the epoch: an older one means "gone, start over".
 struct StoreIdentity {
-  uint32_t format_version = 0;
-  std::string store_id;  // 32 hex digits, drawn at creation; a restored copy keeps it
-  uint64_t epoch = 0;    // grows when history was replaced: restore, repair
+  uint32_t format_version = 0;  // at most NewestFormat()
+  std::string store_id;         // 32 hex digits, drawn at creation; a restored copy keeps it
+  uint64_t epoch = 0;           // grows when history was replaced: restore, repair
 };
 
 // The newest format that this program reads and writes.
@@ -230,6 +230,9 @@ class Store {
   virtual StoreIdentity Identity() const = 0;
   // Begins a new epoch, synced: after a restore or a repair.
   virtual absl::Status BeginEpoch() = 0;
+  // Marks the directory as one of the newest format, synced: programs that know only earlier formats
+  // refuse it from then on. For who brings its rows there.
+  virtual absl::Status AdoptFormat() = 0;
   // The width of new buckets: from the options, see README.
   virtual Duration BucketWidth() const = 0;
   virtual uint64_t DiskBytes() const = 0;  // live SST files and WAL

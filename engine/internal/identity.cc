@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -223,16 +224,28 @@ std::optional<ResourceId> Identity::Find(ScopeId scope, const ObjectRef& ref) co
   return FindLocked(scope, ref);
 }
 
-void Identity::Forget(ResourceId id, const std::vector<std::string>& uids) {
+std::vector<std::pair<ScopeId, std::string>> Identity::Forget(
+    const absl::flat_hash_set<ResourceId>& gone) {
   absl::MutexLock lock(&mutex_);
-  if (id.value >= names_.size() || names_[id.value] == nullptr) return;
-  const SlotName& n = *names_[id.value];
-  by_name_.erase(NameKey(n.scope, {n.group, true, n.kind, n.ns, n.name, ""}));
-  for (const std::string& uid : uids) {
-    auto it = by_uid_.find(UidKey(n.scope, uid));
-    if (it != by_uid_.end() && it->second == id) by_uid_.erase(it);
+  std::vector<std::pair<ScopeId, std::string>> uids;
+  for (ResourceId id : gone) {
+    // Views of before may still print the name, so it stays readable.
+    if (id.value >= names_.size() || names_[id.value] == nullptr) continue;
+    const SlotName& n = *names_[id.value];
+    by_name_.erase(NameKey(n.scope, {n.group, true, n.kind, n.ns, n.name, ""}));
   }
-  // Views of before may still print the name, so it stays readable.
+  for (auto it = by_uid_.begin(); it != by_uid_.end();) {
+    if (!gone.contains(it->second)) {
+      ++it;
+      continue;
+    }
+    const size_t end_of_scope = it->first.find('\0');
+    uint32_t scope = 0;
+    if (absl::SimpleAtoi(it->first.substr(0, end_of_scope), &scope))
+      uids.emplace_back(ScopeId(scope), it->first.substr(end_of_scope + 1));
+    by_uid_.erase(it++);
+  }
+  return uids;
 }
 
 void Identity::BindUid(ScopeId scope, const std::string& uid, ResourceId id) {

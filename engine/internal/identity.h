@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/graph.h"
 #include "engine/mutation.h"
@@ -52,8 +53,9 @@ class Identity {
   // uid is ResourceId{0}.
   ResourceId Resolve(ScopeId scope, const ObjectRef& ref);
   std::optional<ResourceId> Find(ScopeId scope, const ObjectRef& ref) const;
-  // The slot is gone; its name and uids are free for another.
-  void Forget(ResourceId id, const std::vector<std::string>& uids);
+  // The slots are gone; their names are free for others, and so are the uids that led to them,
+  // which are returned.
+  std::vector<std::pair<ScopeId, std::string>> Forget(const absl::flat_hash_set<ResourceId>& gone);
   void BindUid(ScopeId scope, const std::string& uid, ResourceId id);
   void Restore(ResourceId id, std::shared_ptr<const SlotName> name);
 

@@ -16,6 +16,8 @@ inline constexpr char kPosition = 'p';  // and the source, then the partition, 4
 // is gone from them, whatever retention is asked for later.
 inline constexpr char kExpired[] = "expired";
 
+// How far the rows are brought to this version's format (see migrate.cc); gone when all are.
+inline constexpr char kMigration[] = "migration";
 // Up to when (8 bytes as above) the feed may not tell of what happened: a repair began a new epoch.
 inline constexpr char kFeedSince[] = "feed-since";
 

@@ -198,7 +198,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   PutAtEnd(now.end, storage::RecordKind::kEpisode, scope, storage::keys::Episode(key),
            records::EncodeEpisode(now));
   PutAtEnd(now.end, storage::RecordKind::kSubjectIndex, scope,
-           storage::keys::Subject({now.resource, key}), records::EncodeSubjectRow(now));
+           storage::keys::Subject({now.resource, key}), "");
   const BurstId burst_id{scope.value, key};
   if (!watched || now.resource.value == 0) {
     // A later message may tell that it was no failure after all.
@@ -247,25 +247,23 @@ void Writer::WriteEventIds() {
     if (now == before) continue;
     const ScopeId scope(id.first);
     std::string event_id;
-    ResourceId resource;
     std::vector<std::string> other_ids;
     for (const auto& doc : docs_[id]) {
       if (doc->now.event_id.empty()) continue;
       event_id = doc->now.event_id;
-      resource = doc->now.resource;
       other_ids = doc->now.other_ids;
     }
     std::vector<std::string> names = std::move(other_ids);
     names.push_back(event_id);
     for (const std::string& name : names) {
-      const std::string key = storage::keys::EventId(storage::keys::Hash128Of(name));
+      const std::string key = storage::keys::EventId(storage::keys::HashEventId(name));
       if (!before.empty() && (now.empty() || before.back().to != now.back().to)) {
         DeleteAtEnd(before.back().to, storage::RecordKind::kEventIdIndex, scope, key);
       }
       if (now.empty()) continue;
-      records::EventIdRow row{resource, EpisodeHash(id.second), {now.begin(), now.end()}};
+      const records::EventIdRow row{EpisodeHash(id.second), {now.begin(), now.end()}};
       PutAtEnd(now.back().to, storage::RecordKind::kEventIdIndex, scope, key,
-               records::EncodeEventId(row));
+               records::EncodeEventId(key, row));
     }
     if (now.empty()) spans_.erase(id);
   }

@@ -214,6 +214,7 @@ void Writer::ExpireRevisions(Timestamp oldest) {
 
 // A slot whose last life has ended and that nothing refers to any more is forgotten.
 void Writer::ExpireSlots(Timestamp oldest) {
+  absl::flat_hash_set<ResourceId> gone;
   for (auto& slot : slots_) {
     if (slot == nullptr || slot->referenced >= oldest) continue;
     const auto lives = Incarnations(*slot);
@@ -225,12 +226,7 @@ void Writer::ExpireSlots(Timestamp oldest) {
     }
     const SlotName& n = *slot->name;
     DeleteTable(storage::Table::kResource, n.scope, storage::keys::Resource(slot->id));
-    for (const auto& [uid, life] : slot->lives) {
-      if (!uid.empty()) DeleteTable(storage::Table::kAlias, n.scope, absl::StrCat("u", uid));
-    }
-    std::vector<std::string> uids;
-    for (const auto& [uid, life] : slot->lives) uids.push_back(uid);
-    identity_->Forget(slot->id, uids);
+    gone.insert(slot->id);
     facets_.erase(slot->id);
     template_children_.erase(slot->id);
     template_changes_.erase(slot->id);
@@ -245,6 +241,9 @@ void Writer::ExpireSlots(Timestamp oldest) {
     graph_->Remove(slot->id);
     slot.reset();
   }
+  if (gone.empty()) return;
+  for (const auto& [scope, uid] : identity_->Forget(gone))
+    DeleteTable(storage::Table::kAlias, scope, absl::StrCat("u", uid));
 }
 
 }  // namespace kg

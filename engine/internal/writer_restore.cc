@@ -105,7 +105,11 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
     auto status = ForEachRow(s.Scan(scope.id, storage::Table::kResource, ""), resource);
     if (!status.ok()) return status;
     auto alias = [&](absl::string_view key, absl::string_view value) {
-      identity_->BindUid(scope.id, std::string(key.substr(1)), ResourceId(ReadU32(value)));
+      const ResourceId id(ReadU32(value));
+      const auto name = identity_->Name(id);
+      if (name == nullptr || name->scope != scope.id)
+        return absl::OkStatus();  // of one that is gone
+      identity_->BindUid(scope.id, std::string(key.substr(1)), id);
       return absl::OkStatus();
     };
     status = ForEachRow(s.Scan(scope.id, storage::Table::kAlias, "u"), alias);

@@ -13,7 +13,8 @@
 
 namespace kg::storage::internal {
 
-inline constexpr uint32_t kFormatVersion = 1;
+// 2: packed episodes, short rows of X, S without values (engine/README.md, "Formats").
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr int kTables = 7;
 
 // The file whose release lets a full disk take the last writes. RocksDB ignores its name.

@@ -165,10 +165,20 @@ StoreIdentity StoreImpl::Identity() const {
 }
 
 absl::Status StoreImpl::BeginEpoch() {
-  if (absl::Status s = CheckWritable(); !s.ok()) return s;
-  absl::MutexLock maintenance(&maintenance_mu_);
   StoreIdentity next = Identity();
   ++next.epoch;
+  return WriteIdentity(next);
+}
+
+absl::Status StoreImpl::AdoptFormat() {
+  StoreIdentity next = Identity();
+  next.format_version = kFormatVersion;
+  return WriteIdentity(next);
+}
+
+absl::Status StoreImpl::WriteIdentity(const StoreIdentity& next) {
+  if (absl::Status s = CheckWritable(); !s.ok()) return s;
+  absl::MutexLock maintenance(&maintenance_mu_);
   rocksdb::WriteBatch batch;
   batch.Put(db_->table(Table::kMeta), FormatKey(), EncodeFormat(next)).PermitUncheckedError();
   if (absl::Status s = WriteManifest(&batch); !s.ok()) return s;

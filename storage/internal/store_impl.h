@@ -56,6 +56,7 @@ class StoreImpl final : public Store {
   std::vector<BucketInfo> Buckets() const override;
   StoreIdentity Identity() const override;
   absl::Status BeginEpoch() override;
+  absl::Status AdoptFormat() override;
   Duration BucketWidth() const override { return width_; }
   uint64_t DiskBytes() const override;
   absl::Status Health() const override;
@@ -128,6 +129,7 @@ class StoreImpl final : public Store {
   absl::Status SweepOrphans(MaintenanceReport* report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(maintenance_mu_);
 
+  absl::Status WriteIdentity(const StoreIdentity& next) ABSL_LOCKS_EXCLUDED(maintenance_mu_);
   absl::Status CheckWritable() const;
   absl::Status At(absl::string_view step) const;
   absl::Status Fail(const absl::Status& cause);

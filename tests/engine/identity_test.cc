@@ -121,7 +121,7 @@ TEST_CASE("a forgotten slot frees its name and its uids") {
   const ObjectRef pod = Ref("Pod", "shop", "web-0", kUid);
   const ResourceId id = identity.Resolve(scope, pod);
   identity.BindUid(scope, kUid, id);
-  identity.Forget(id, {kUid});
+  CHECK(identity.Forget({id}).size() == 1);
   CHECK_FALSE(identity.Find(scope, pod).has_value());
   CHECK_FALSE(identity.Find(scope, Parsed(std::string("pod:") + kUid)).has_value());
   CHECK(identity.Resolve(scope, pod) != id);

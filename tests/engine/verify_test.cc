@@ -246,10 +246,10 @@ TEST_CASE("a subject row without its episode is found and goes") {
   d.RequireMended(FindingKind::kStray, "subject index (S)", "its episode is gone");
 }
 
-TEST_CASE("a subject row that says something else is found and mended") {
+TEST_CASE("a subject row with a value is found and mended") {
   Damaged d;
-  d.Spoil(RecordKind::kSubjectIndex);
-  d.RequireMended(FindingKind::kDisagrees, "subject index (S)", "something else");
+  d.Change(RecordKind::kSubjectIndex, Damaged::Any, [](const Row&) { return "x"; });
+  d.RequireMended(FindingKind::kDisagrees, "subject index (S)", "none belongs there");
 }
 
 TEST_CASE("a lost event id row is found and mended") {
@@ -532,6 +532,12 @@ TEST_CASE("nothing is wrong after buckets have expired") {
     w.wall = At(9 + 3 * i);
     const ObjectRef pod =
         Ref("Pod", "shop", absl::StrCat("web-", i % 5), absl::StrCat("u-", i / 7));
+    if (i == 3) {  // of which only uids are told, and nothing ever again
+      w.Apply({EdgeSeen("CALLS", Ref("Pod", "shop", "", "uid-alone"),
+                        Ref("Service", "shop", "once", "uid-once"), At(9)),
+               EdgeGone("CALLS", Ref("Pod", "shop", "", "uid-alone"),
+                        Ref("Service", "shop", "once", "uid-once"), At(10))});
+    }
     w.Apply({Object("Pod", "shop", absl::StrCat("web-", i % 5), absl::StrCat("u-", i / 7))
                  .SeenAt(At(8 + 3 * i))
                  .On(absl::StrCat("n-", i % 3))

@@ -53,6 +53,19 @@ void CheckRow(const absl::StatusOr<Value>& read, absl::StatusOr<Value> (*decode)
 absl::StatusOr<EpisodeRecord> Episode(absl::string_view row) {
   return records::DecodeEpisode(ScopeId(1), row);
 }
+// Under the key of one id; what is read may be of another.
+std::string EventKey() {
+  return keys::EventId(EpisodeHash(2));
+}
+absl::StatusOr<records::EventIdRow> EventIds(absl::string_view row) {
+  return records::DecodeEventId(EventKey(), row);
+}
+std::string WriteEventIds(const records::EventIdRow& row) {
+  return records::EncodeEventId(EventKey(), row);
+}
+absl::StatusOr<records::EventIdRow> EventIdsOfFormat1(absl::string_view row) {
+  return records::DecodeEventId(std::string(16, 'k'), row);
+}
 absl::StatusOr<records::EdgeRow> Edge(absl::string_view row) {
   return records::DecodeEdge(row);
 }
@@ -221,7 +234,8 @@ void EngineRows(absl::string_view input) {
     case 0:
       return CheckRow<EpisodeRecord>(Episode(row), Episode, EncodeEpisode);
     case 1:
-      return CheckRow<EventIdRow>(DecodeEventId(row), DecodeEventId, EncodeEventId);
+      (void)EventIdsOfFormat1(row);
+      return CheckRow<EventIdRow>(EventIds(row), EventIds, WriteEventIds);
     case 2:
       return CheckRow<std::vector<CauseLink>>(DecodeCauses(row), DecodeCauses, EncodeCauses);
     case 3:
@@ -261,7 +275,8 @@ Seeds EngineRowSeeds() {
   letter.excerpt = "{}";
   Seeds seeds = {
       '\0' + EncodeEpisode(SomeEpisode()),
-      '\1' + EncodeEventId({ResourceId(1), EpisodeHash(2), {{FromMicros(1), FromMicros(2)}}}),
+      '\1' + WriteEventIds({EpisodeHash(2), {{FromMicros(1), FromMicros(2)}}}),
+      '\1' + WriteEventIds({EpisodeHash(3), {{FromMicros(-1), kForever}}}),
       '\2' + EncodeCauses({link, link}),
       '\3' + EncodeRevision(SomeRevision()),
       '\4' + SomeResource(),

@@ -150,6 +150,7 @@ TEST_CASE("the answer of stats") {
   answer.by_class["OOM_KILL"] = 3;
   answer.buckets.push_back({kAt, kAt + std::chrono::hours(6), "open", 10});
   answer.disk_bytes = 11;
+  answer.format_version = 2;
   answer.newest = kAt;
   answer.positions.push_back({"kafka:a", 1, 42, -1, ""});
   CHECK(
@@ -157,7 +158,7 @@ TEST_CASE("the answer of stats") {
       R"({"scope":{"tenant":"acme","cluster":null},"resources":1,"resources_deleted":0,"stubs":0,)"
       R"("edges_open":0,"episodes":0,"occurrences":0,"links":0,"incidents":{"open":2,"resolved":0},)"
       R"("dead_letters":0,"by_class":{"OOM_KILL":3},"buckets":[{"start":"2026-03-02T10:30:00Z",)"
-      R"("end":"2026-03-02T16:30:00Z","state":"open","bytes":10}],"disk_bytes":11,"oldest":null,)"
+      R"("end":"2026-03-02T16:30:00Z","state":"open","bytes":10}],"disk_bytes":11,"format":2,"oldest":null,)"
       R"("newest":"2026-03-02T10:30:00Z","positions":[{"source":"kafka:a","partition":1,)"
       R"("offset":42,"epoch":-1,"topic_id":null}],"truncated":null})");
 }

@@ -108,7 +108,7 @@ TEST_CASE("a newer format is refused, and the message says what to do") {
          internal::EncodeFormat({internal::kFormatVersion + 1, "id", 1}));
   const absl::Status s = OpenStatus(dir.Sub("db"), SmallOptions());
   CHECK(s.code() == StatusCode::kFailedPrecondition);
-  CHECK(Message(s).find("has format 2, this version knows up to 1: use a newer kgctl") !=
+  CHECK(Message(s).find("has format 3, this version knows up to 2: use a newer kgctl") !=
         std::string::npos);
 }
 

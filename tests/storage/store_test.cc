@@ -17,7 +17,7 @@ TEST_CASE("a new store has an identity and nothing else") {
     CHECK(store->DataClock() == kBeginning);
     CHECK(store->OldestLive() == kBeginning);
     CHECK(store->GetSnapshot()->sequence() == 0);
-    CHECK(store->Identity().format_version == 1);
+    CHECK(store->Identity().format_version == NewestFormat());
     CHECK(store->Identity().epoch == 1);
     id = store->Identity().store_id;
     CHECK(id.size() == 32);

@@ -113,8 +113,11 @@ class LoadCommand : public Command {
     absl::StatusOr<std::string> rules = server::RulesId(place_.settings.Text(Setting::kRules));
     if (!rules.ok()) return rules.status();
     request->options.rules_id = *std::move(rules);
-    absl::StatusOr<std::unique_ptr<Database>> database =
-        Database::Open(place_.data_dir, DatabaseOptionsFrom(place_.settings));
+    DatabaseOptions options = DatabaseOptionsFrom(place_.settings);
+    options.notice = [env](const std::string& text) {
+      env->err << "kgctl load: " << text << std::endl;
+    };
+    absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(place_.data_dir, options);
     if (!database.ok()) return database.status();
     const std::unique_ptr<LoadTarget> target = MakeDirectoryTarget(database->get());
     absl::StatusOr<json::value> report = Load(target.get(), *std::move(request), env);

@@ -83,8 +83,11 @@ class Serve : public Command {
       env->err << "kgctl serve: these variables mean nothing here: " << strays << std::endl;
     }
     const std::string& data_dir = settings_.Text(Setting::kDataDir);
-    absl::StatusOr<std::unique_ptr<Database>> database =
-        Database::Open(data_dir, DatabaseOptionsFrom(settings_));
+    DatabaseOptions database_options = DatabaseOptionsFrom(settings_);
+    database_options.notice = [env](const std::string& text) {
+      env->err << "kgctl serve: " << text << std::endl;
+    };
+    absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(data_dir, database_options);
     if (!database.ok()) return database.status();
     absl::StatusOr<std::unique_ptr<server::Node>> node =
         server::Node::Start(database->get(), *options);

@@ -28,7 +28,8 @@ class Stats : public QuestionCommand {
   bool TakesNamespace() const override { return false; }
   void Print(const json::value& answer, const Page& page) override {
     page.out << "data from " << TimeText(answer, "oldest") << " to " << TimeText(answer, "newest")
-             << " UTC, " << Int(answer, "disk_bytes") / 1024 << " KiB on disk\n";
+             << " UTC, " << Int(answer, "disk_bytes") / 1024 << " KiB on disk in format "
+             << Int(answer, "format") << "\n";
     Table counts({"WHAT", "COUNT"});
     const std::pair<const char*, const char*> rows[] = {
         {"objects", "resources"},

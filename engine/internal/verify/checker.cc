@@ -15,6 +15,7 @@ Checker::Checker(const storage::Snapshot& rows, const RuleBook& rules, Timestamp
     : rows_(rows),
       rules_(rules),
       oldest_(oldest),
+      old_(state.format_version < storage::NewestFormat()),
       state_(state),
       findings_(*findings),
       rederive_(*rederive) {}

@@ -50,7 +50,6 @@ class Checker {
     ClassId cls;
     HomeIndex home;
     bool failure, change, expired;
-    uint64_t id_key;  // the head of its key in X
     uint32_t parent;  // index of the burst it hangs on
     bool has_children;
     bool parent_expired;  // it hangs on one that retention took
@@ -137,6 +136,7 @@ class Checker {
   const storage::Snapshot& rows_;
   const RuleBook& rules_;
   Timestamp oldest_;
+  bool old_ = false;  // rows may stand as an earlier format wrote them
   const storage::StoreState& state_;
   Findings& findings_;
   Rederive& rederive_;

@@ -14,6 +14,8 @@ namespace keys = storage::keys;
 
 namespace {
 
+constexpr Duration kDatedAhead = 1h;
+
 uint64_t ReadU64(absl::string_view bytes) {
   uint64_t v = 0;
   for (char c : bytes.substr(0, 8)) v = v << 8 | static_cast<uint8_t>(c);
@@ -73,7 +75,10 @@ void Checker::CheckFeed() {
   }
   if (lost) return;  // what is missing follows from that
   std::sort(told.begin(), told.end());
-  const Timestamp since = homes_.size() > 1 ? storage::BucketStart(homes_[1].bucket) : kForever;
+  // What a sender dates ahead ends in a later bucket than that of the commit which tells of it, and
+  // that one may have gone.
+  const Timestamp since =
+      state_.dropped_until == kBeginning ? kBeginning : state_.dropped_until + kDatedAhead;
   for (const BurstSeen& b : bursts_) {
     // A row is written when the clock has reached its end; what still holds may be older than the
     // feed.

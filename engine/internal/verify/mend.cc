@@ -9,6 +9,21 @@ constexpr size_t kFixesPerBatch = 1000;
 
 }  // namespace
 
+void Apply(const Fix& fix, storage::WriteSession* session) {
+  if (fix.place.bucket == nullptr) {
+    fix.is_delete ? session->Delete(fix.scope, fix.place.table, fix.key)
+                  : session->Put(fix.scope, fix.place.table, fix.key, fix.value);
+    return;
+  }
+  const auto kind = static_cast<storage::RecordKind>(fix.kind);
+  const Timestamp start = storage::BucketStart(fix.place.bucket);
+  const auto bucket = std::find_if(session->buckets().begin(), session->buckets().end(),
+                                   [&](const auto& b) { return storage::BucketStart(b) == start; });
+  if (bucket == session->buckets().end()) return;
+  fix.is_delete ? session->Delete(*bucket, fix.scope, kind, fix.key)
+                : session->Put(*bucket, fix.scope, kind, fix.key, fix.value);
+}
+
 void Mender::Take(const Fix& fix) {
   fixes_.push_back(fix);
   if (fixes_.size() >= kFixesPerBatch) Write();
@@ -28,23 +43,9 @@ void Mender::Write() {
     status_ = session.status();
     return;
   }
-  storage::WriteSession& s = **session;
-  for (const Fix& f : fixes) {
-    if (f.place.bucket == nullptr) {
-      f.is_delete ? s.Delete(f.scope, f.place.table, f.key)
-                  : s.Put(f.scope, f.place.table, f.key, f.value);
-      continue;
-    }
-    const auto kind = static_cast<storage::RecordKind>(f.kind);
-    const auto bucket = std::find_if(s.buckets().begin(), s.buckets().end(), [&](const auto& b) {
-      return storage::BucketStart(b) == storage::BucketStart(f.place.bucket);
-    });
-    if (bucket == s.buckets().end()) continue;
-    f.is_delete ? s.Delete(*bucket, f.scope, kind, f.key)
-                : s.Put(*bucket, f.scope, kind, f.key, f.value);
-  }
-  rows_ += s.rows();
-  status_ = s.Commit().status();
+  for (const Fix& fix : fixes) Apply(fix, session->get());
+  rows_ += (*session)->rows();
+  status_ = (*session)->Commit().status();
 }
 
 }  // namespace kg::verify

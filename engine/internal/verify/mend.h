@@ -9,6 +9,9 @@
 
 namespace kg::verify {
 
+// Makes one part of an open session. What belongs to a bucket that is gone is left out.
+void Apply(const Fix& fix, storage::WriteSession* session);
+
 // Writes fixes in batches of their own. Not thread-safe.
 class Mender {
  public:

@@ -102,6 +102,8 @@ void Checker::CheckMeta() {
                     {Delete(Table::kMeta, ScopeId(0), std::string(key))});
     } else if (key == meta_rows::kExpired && value.size() == 8) {
       expired_until_ = meta_rows::ReadTime(value);
+    } else if (key == meta_rows::kMigration) {
+      old_ = true;  // under way
     } else if (key == meta_rows::kFeedSince && value.size() == 8) {
       feed_since_ = meta_rows::ReadTime(value);
     } else {
