@@ -276,5 +276,43 @@ TEST_CASE("addresses the client takes, and those it does not") {
   }
 }
 
+TEST_CASE("an answer may be a stream and one that breaks off is seen to") {
+  const auto listener = MustStart(Small(), [](const HttpRequest& request) {
+    HttpResponse response;
+    const bool breaks = request.path == "/breaks";
+    response.next_piece = [n = 0, breaks]() mutable -> absl::StatusOr<std::string> {
+      if (breaks && n == 3) return absl::DataLossError("gone");
+      if (n == 40) return std::string();
+      return std::string(100'000, static_cast<char>('a' + n++ % 26));
+    };
+    if (request.path == "/problem") response.status = 404;
+    return response;
+  });
+  uint64_t received = 0;
+  ingest::HttpCall call = To(*listener, "/");
+  call.max_reply_bytes = 10;  // of a reply that is held; this one is not
+  call.on_body = [&](absl::string_view bytes) {
+    received += bytes.size();
+    return absl::OkStatus();
+  };
+  auto reply = ingest::Fetch(call);
+  INFO(reply.status().ToString());
+  REQUIRE(reply.ok());
+  CHECK(reply->status == 200);
+  CHECK(received == 4'000'000);
+
+  call.url = To(*listener, "/breaks").url;
+  CHECK(absl::IsUnavailable(ingest::Fetch(call).status()));
+  // The receiver may have enough.
+  call.url = To(*listener, "/").url;
+  call.on_body = [](absl::string_view) { return absl::CancelledError("enough"); };
+  CHECK(absl::IsCancelled(ingest::Fetch(call).status()));
+  // HEAD asks for no body, and the connection goes on being of use.
+  call.method = "HEAD";
+  call.on_body = nullptr;
+  CHECK(ingest::Fetch(call)->status == 200);
+  listener->Stop();
+}
+
 }  // namespace
 }  // namespace kg::server
