@@ -190,8 +190,11 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
   // The common case, a refresh of what is known, must stay cheap: nothing is derived again. When a
   // thing was last seen matters only beside a deletion by name and a complete listing without it.
   const bool may_revive = life.unlisted != kForever || ListedWithin(slot, life.last_seen, r.at);
-  if (known != slot.lives.end() && !uid.empty() && life == known->second &&
-      slot.deletions.empty() && !(shows_state && may_revive)) {
+  // A sighting by name alone says nothing new where no life with a uid could be meant.
+  const bool meant =
+      !uid.empty() || (slot.lives.size() == 1 && r.created.value_or(r.at) >= slot.named_first);
+  if (known != slot.lives.end() && meant && life == known->second && slot.deletions.empty() &&
+      !(shows_state && may_revive)) {
     if (!shows_state) {
       ++result->unchanged;
       return;
@@ -204,6 +207,7 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
     if (known_stamps && (newest || lane.seen.Covers(r.at, hash))) {
       lane.seen.Insert(r.at, hash, r.generation, clock_);
       known->second.last_seen = last_seen;
+      if (uid.empty()) slot.named_last = std::max(slot.named_last, r.at);
       if (newest) unconfirmed_.insert(id);
       ++result->unchanged;
       return;
