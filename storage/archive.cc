@@ -106,7 +106,8 @@ class ReaderImpl : public ArchiveReader {
     int result = archive_read_support_filter_zstd(a);
     if (result == ARCHIVE_OK) result = archive_read_support_format_tar(a);
     if (result == ARCHIVE_OK) result = archive_read_open(a, this, nullptr, &Give, nullptr);
-    return result == ARCHIVE_OK ? absl::OkStatus() : Failed("this is no .tar.zst");
+    return result == ARCHIVE_OK ? absl::OkStatus()
+                                : Failed("this is no .tar.zst, or one that is damaged or cut off");
   }
 
   absl::StatusOr<std::optional<File>> Next() override {

@@ -144,8 +144,9 @@ absl::StatusOr<std::string> Writer::CanonicalDump() const {
     });
     if (members.empty()) return true;
     std::sort(members.begin(), members.end());
-    lines.push_back(absl::StrCat("incident ", DumpScope(i->scope), " ", absl::Hex(i->id()), " ",
-                                 absl::StrJoin(members, " ")));
+    // The root may have expired, and its name with it: its key stays.
+    lines.push_back(absl::StrCat("incident ", DumpScope(i->scope), " @", Time(i->root.onset), "#",
+                                 absl::Hex(i->root.hash.value), " ", absl::StrJoin(members, " ")));
     return true;
   });
   std::sort(lines.begin(), lines.end());

@@ -47,23 +47,5 @@ TEST_CASE("a power cut at any operation loses nothing that was acknowledged") {
   CHECK(cuts > 40);
 }
 
-TEST_CASE("without a sync at each commit a power cut leaves a state that once was") {
-  // What may be lost then is the end, never something before it.
-  for (uint64_t seed = 1; seed <= 4; ++seed) {
-    World w(seed);
-    w.options.sync = false;
-    w.MustOpen();
-    w.MustApply(40);
-    w.disk.CutPowerAfter(0);
-    w.Close();
-    w.disk.Restart(seed);
-    w.MustOpen();
-    const int64_t next = w.Next();
-    INFO("seed " << seed << ", stands at " << next);
-    CHECK(next <= 40);
-    w.MustHold(next);
-  }
-}
-
 }  // namespace
 }  // namespace kg::faults

@@ -59,7 +59,8 @@ class BackedNode {
     return std::string(job.at("name").as_string().c_str());
   }
   json::value Check(const std::string& name) {
-    for (const json::value& check : Get("/api/v1/doctor").at("checks").as_array()) {
+    const json::value doctor = Get("/api/v1/doctor");
+    for (const json::value& check : doctor.at("checks").as_array()) {
       if (check.at("check").as_string() == name) return check;
     }
     return nullptr;

@@ -123,7 +123,7 @@ class Backup : public Command {
       return kExitOk;
     }
     PageStyle style;
-    style.wide = format_ == "wide";
+    style.wide = true;  // a name is there to be typed again
     table.Print(style, env->out);
     return kExitOk;
   }
