@@ -44,6 +44,7 @@ class Child {
     if (!db.ok()) return db.status();
     db_ = *std::move(db);
     next_ = Stream::NextOf(*db_);
+    sequence_ = 0;
     Tell(Report::kOpened, next_);
     return absl::OkStatus();
   }
@@ -52,17 +53,19 @@ class Child {
     now_ = stream_.WallAt(next_);
     auto result = db_->Apply(stream_.Number(next_));
     if (!result.ok()) return result.status();
-    // Of the first in a life it is not known which commit stood before.
+    // Of the first in a life, or behind another writer, it is not known which commit stood before.
     Tell(Report::kAcknowledged, next_++, sequence_ > 0 && result->sequence > sequence_);
     sequence_ = result->sequence;
     if (random_.OneIn(7)) {
       Tell(Report::kMaintaining, next_);
       if (absl::Status s = db_->Maintain(); !s.ok()) return s;
+      sequence_ = 0;  // it may have committed, too
       Tell(Report::kMaintained, next_);
     }
     if (random_.OneIn(12)) {
       Tell(Report::kSettling, next_);
       if (absl::Status s = db_->Settle(); !s.ok()) return s;
+      sequence_ = 0;
       Tell(Report::kSettled, next_);
     }
     return random_.OneIn(25) ? Copy() : absl::OkStatus();
@@ -73,6 +76,7 @@ class Child {
     Tell(Report::kCopying, next_);  // from here on the one before is not to be relied on
     std::filesystem::remove_all(dir);
     if (auto made = db_->Checkpoint(dir); !made.ok()) return made.status();
+    sequence_ = 0;
     Tell(Report::kCopied, next_ - 1);
     return absl::OkStatus();
   }
