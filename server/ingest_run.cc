@@ -1,6 +1,7 @@
 #include "server/ingest_run.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -14,6 +15,15 @@ namespace {
 namespace json = boost::json;
 
 constexpr size_t kProblemsKept = 10;
+
+// Of what can be large: an object may have a hundred thousand fields.
+size_t BytesOf(const Mutation& mutation) {
+  const auto* object = std::get_if<ObjectRecord>(&mutation);
+  size_t bytes = 0;
+  if (object == nullptr) return bytes;
+  for (const Field& f : object->fields) bytes += sizeof(f) + f.path.size() + f.value.size();
+  return bytes;
+}
 
 json::object Counts(const std::map<std::string, uint64_t>& counts) {
   json::object out;
@@ -94,46 +104,77 @@ absl::Status ApplySink::OnMutation(Mutation mutation) {
     return absl::OkStatus();
   }
   ++records_;
+  batch_bytes_ += BytesOf(mutation);
   batch_.mutations.push_back(std::move(mutation));
-  return batch_.mutations.size() >= options_.batch_mutations ? Flush() : absl::OkStatus();
+  const bool full =
+      batch_.mutations.size() >= options_.batch_mutations || batch_bytes_ >= options_.batch_bytes;
+  return full ? HandOver() : absl::OkStatus();
 }
 
 absl::Status ApplySink::OnDeadLetter(DeadLetter letter) {
-  const std::string text = absl::StrCat(letter.source, ", ", letter.position, ": ", letter.reason);
-  NoteProblem(text);
+  std::string text = absl::StrCat(letter.source, ", ", letter.position, ": ", letter.reason);
   ++report_.dead_letters;
+  ++told_.letters;
   letter.read_with = options_.read_with;
   lossy_sources_.insert(letter.source);
   letter_ids_.insert(DeadLetterId(letter));
   batch_.dead_letters.push_back(std::move(letter));
+  if (told_.problems.size() < kProblemsKept) told_.problems.push_back(text);
   if (options_.strict) {
     return absl::FailedPreconditionError(absl::StrCat("stopped at ", text));
   }
-  return batch_.dead_letters.size() >= options_.batch_mutations ? Flush() : absl::OkStatus();
+  return batch_.dead_letters.size() >= options_.batch_mutations ? HandOver() : absl::OkStatus();
 }
 
 void ApplySink::OnProgress(uint64_t bytes_read) {
   if (options_.progress) options_.progress(bytes_read, records_);
 }
 
+void ApplySink::Count(Told told, ApplyResult result) {
+  for (std::string& problem : told.problems) NoteProblem(std::move(problem));
+  report_.applied += result.applied;
+  report_.unchanged += result.unchanged;
+  report_.refused += result.refused;
+  report_.dead_letters += std::max<int64_t>(0, result.dead_letters - told.letters);
+  refused_some_ = refused_some_ || result.dead_letters > told.letters;
+  for (std::string& problem : result.problems) NoteProblem(std::move(problem));
+}
+
+void ApplySink::CountApplied() {
+  for (ApplyResult& result : applier_.TakeResults()) {
+    Count(std::move(given_.front()), std::move(result));
+    given_.pop_front();
+  }
+}
+
+absl::Status ApplySink::HandOver() {
+  if (!holds_any()) return absl::OkStatus();
+  given_.push_back(std::exchange(told_, {}));
+  absl::Status given = applier_.Give(std::exchange(batch_, {}));
+  batch_bytes_ = 0;
+  batch_.mutations.reserve(options_.batch_mutations);  // where one was filled, so may the next be
+  CountApplied();
+  return given;
+}
+
+// The rest is applied here: a short input needs no other thread.
 absl::Status ApplySink::Flush() {
-  if (batch_.mutations.empty() && batch_.dead_letters.empty()) return absl::OkStatus();
-  const auto given = static_cast<int64_t>(batch_.dead_letters.size());
-  absl::StatusOr<ApplyResult> result = database_->Apply(std::move(batch_));
-  batch_ = Batch();
+  absl::Status before = applier_.Wait();
+  CountApplied();
+  if (!before.ok() || !holds_any()) return before;
+  absl::StatusOr<ApplyResult> result = database_->Apply(std::exchange(batch_, {}));
+  batch_bytes_ = 0;
+  Told told = std::exchange(told_, {});
   if (!result.ok()) return result.status();
-  report_.applied += result->applied;
-  report_.unchanged += result->unchanged;
-  report_.refused += result->refused;
-  report_.dead_letters += std::max<int64_t>(0, result->dead_letters - given);
-  refused_some_ = refused_some_ || result->dead_letters > given;
-  for (std::string& problem : result->problems) NoteProblem(std::move(problem));
+  Count(std::move(told), *std::move(result));
   return absl::OkStatus();
 }
 
+// Also after a failure: what was applied before it is kept whole.
 absl::Status ApplySink::Finish() {
-  if (absl::Status flushed = Flush(); !flushed.ok()) return flushed;
-  return database_->Settle();
+  absl::Status flushed = Flush();
+  absl::Status settled = database_->Settle();
+  return flushed.ok() ? settled : flushed;
 }
 
 absl::Status ReadDecodeParams(const Params& params, Complete complete,

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "engine/database.h"
 #include "ingest/decoder.h"
+#include "server/applier.h"
 #include "server/http.h"
 
 // Decoded input into a database, the same way from files and from request bodies.
@@ -38,11 +40,16 @@ boost::json::value Render(const IngestReport& report);
 // "the newest time in the input", "--at", … for people.
 std::string TimeSourceText(TimeSource source);
 
-// Collects mutations into batches and applies each. One thread.
+// Collects mutations into batches and has each applied, in order, while the next one is decoded.
+// What came of a batch is counted, and told in the order of the input, some batches later: by
+// Flush at the latest. So is a failure: it ends the run, and what is behind it is not applied.
+// Concurrency: one thread. Memory: the batch being collected and those that Applier holds.
 class ApplySink : public ingest::Sink {
  public:
   struct Options {
+    // A batch is full when it holds so many mutations, or so many bytes of objects' fields.
     size_t batch_mutations = 1000;
+    size_t batch_bytes = 4u << 20;
     bool strict = false;  // the first record that can't be decoded ends the run: FailedPrecondition
     bool hold_completeness = false;  // keep completeness records for the caller instead
     std::string read_with;           // DeadLetter::read_with of all letters
@@ -51,13 +58,15 @@ class ApplySink : public ingest::Sink {
 
   // `database` must outlive the sink.
   ApplySink(Database* database, Options options)
-      : database_(database), options_(std::move(options)) {}
+      : database_(database), options_(std::move(options)), applier_(database) {}
 
   absl::Status OnMutation(Mutation mutation) override;
   absl::Status OnDeadLetter(DeadLetter letter) override;
   void OnProgress(uint64_t bytes_read) override;
 
-  // Applies what is held so far.
+  // Has what is held so far applied soon, and does not wait for it.
+  [[nodiscard]] absl::Status HandOver();
+  // Applies what is held so far; all of it is applied on return.
   [[nodiscard]] absl::Status Flush();
   // Applies what is still held, then derives. Call once, when the input has ended; also when it was
   // cut short, so that what was read is kept.
@@ -74,16 +83,29 @@ class ApplySink : public ingest::Sink {
   bool refused_some() const { return refused_some_; }
 
  private:
+  // What the report has to say of a batch besides what comes of applying it.
+  struct Told {
+    int64_t letters = 0;                // of decoding
+    std::vector<std::string> problems;  // likewise
+  };
+
   void NoteProblem(std::string text);
+  bool holds_any() const { return !batch_.mutations.empty() || !batch_.dead_letters.empty(); }
+  void Count(Told told, ApplyResult result);
+  void CountApplied();
 
   Database* const database_;
   const Options options_;
   Batch batch_;
+  size_t batch_bytes_ = 0;
+  Told told_;               // of batch_
+  std::deque<Told> given_;  // of what the applier was given and that is not counted yet
   uint64_t records_ = 0;
   IngestReport report_;
   std::vector<CompletenessRecord> completeness_;
   std::set<std::string> lossy_sources_, letter_ids_;
   bool refused_some_ = false;
+  Applier applier_;
 };
 
 // How a set of inputs of `database` is decoded: its rules, its key, its clock. `mac_key` is filled

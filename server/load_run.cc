@@ -152,7 +152,7 @@ absl::Status LoadRun::Feed(absl::string_view bytes) {
   // A watch is a stream without end: what it said a while ago must not wait for a full batch.
   if (const Timestamp now = SteadyNow(); now - flushed_at_ >= kLiveFlush) {
     flushed_at_ = now;
-    return sink_->Flush();
+    return sink_->HandOver();
   }
   return absl::OkStatus();
 }
