@@ -106,10 +106,16 @@ bool MatchPath(absl::string_view pattern, absl::string_view path,
 }
 
 std::string CanonicalBytes(const Fields& fields) {
+  size_t size = 0;
+  for (const Field& f : fields) size += f.path.size() + f.value.size() + 3;
   std::string out;
+  out.reserve(size);
   for (const Field& f : fields) {
-    absl::StrAppend(&out, f.path, absl::string_view("\0", 1), static_cast<int>(f.kind), f.value,
-                    absl::string_view("\0", 1));
+    out += f.path;
+    out += '\0';
+    out += static_cast<char>('0' + static_cast<int>(f.kind));
+    out += f.value;
+    out += '\0';
   }
   return out;
 }

@@ -156,7 +156,7 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
   }
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.ref = Canonical(rules_, std::move(r.ref));
-  const ResourceId id = ResolveRef(scope, r.ref);
+  const ResourceId id = ResolveCanonical(scope, r.ref);
   if (id.value == 0) return;
   Slot& slot = SlotFor(id);
   const std::string& uid = r.ref.uid;
@@ -203,7 +203,9 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
     const auto& stretches = lane.seen.stretches();
     const bool newest =
         !stretches.empty() && stretches.back().state == hash && r.at >= stretches.back().first;
-    const bool known_stamps = KnowsStamps(r.managed, lane.managed[hash]);
+    const auto stamps = lane.managed.find(hash);
+    const bool known_stamps = stamps == lane.managed.end() ? KnowsStamps(r.managed, {})
+                                                           : KnowsStamps(r.managed, stamps->second);
     if (known_stamps && (newest || lane.seen.Covers(r.at, hash))) {
       lane.seen.Insert(r.at, hash, r.generation, clock_);
       known->second.last_seen = last_seen;
@@ -246,7 +248,7 @@ void Writer::Handle(EventRecord&& r, ApplyResult* result) {
   if (r.first > r.last) std::swap(r.first, r.last);
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.subject = Canonical(rules_, std::move(r.subject));
-  const ResourceId id = ResolveRef(scope, r.subject);
+  const ResourceId id = ResolveCanonical(scope, r.subject);
   EpisodeRecord rec;
   rec.scope = scope;
   rec.resource = id;
@@ -289,7 +291,7 @@ void Writer::Handle(EventRecord&& r, ApplyResult* result) {
 void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.subject = Canonical(rules_, std::move(r.subject));
-  const ResourceId id = ResolveRef(scope, r.subject);
+  const ResourceId id = ResolveCanonical(scope, r.subject);
   EpisodeRecord rec;
   rec.scope = scope;
   rec.resource = id;
@@ -332,7 +334,7 @@ void Writer::Handle(LogRecord&& r, ApplyResult* result) {
   if (TooOld(r.at, result)) return;
   const ScopeId scope = identity_->ScopeFor(r.scope);
   r.subject = Canonical(rules_, std::move(r.subject));
-  const ResourceId id = ResolveRef(scope, r.subject);
+  const ResourceId id = ResolveCanonical(scope, r.subject);
   const LogClass log = rules_.ClassifyLog(r.severity, r.line);
   EpisodeRecord rec;
   rec.scope = scope;
@@ -371,7 +373,7 @@ void Writer::Handle(CompletenessRecord&& r, ApplyResult* result) {
   bool news = false;
   for (const ObjectRef& ref : r.present) {
     const ObjectRef canonical = Canonical(rules_, ref);
-    const ResourceId id = ResolveRef(scope, canonical);
+    const ResourceId id = ResolveCanonical(scope, canonical);
     if (id.value != 0) news = SightListed(SlotFor(id), canonical.uid, r.at) || news;
   }
   std::vector<std::string> namespaces = r.namespaces;
@@ -395,17 +397,7 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   Settle();
   ForgetRedirected();
   if (!history_.ok()) return Fail(history_);
-  if (wants_commit_ || flush_confirmations ||
-      clock_ - confirmations_written_ >= StretchList::kExact) {
-    WriteEdgeConfirmations();
-    for (ResourceId id : unconfirmed_) {
-      if (touched_slots_.count(id) == 0) WriteSlot(*slots_[id.value]);
-    }
-    unconfirmed_.clear();
-    confirmations_written_ = clock_;
-    WritePositions();
-    wants_commit_ = wants_commit_ || !ops_.empty();
-  }
+  if (flush_confirmations || ConfirmationsDue()) WriteConfirmations();
   uint64_t sequence = published_.snapshot == nullptr ? 0 : published_.snapshot->sequence();
   if (wants_commit_) {
     ExpireDue();
@@ -431,6 +423,26 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   next.damage = published_.damage;
   published_ = std::move(next);
   return sequence;
+}
+
+// A position says that all before it is stored, what only confirms included. Where none is given
+// there is time: most of what is stored may have been seen again since the last commit.
+bool Writer::ConfirmationsDue() const {
+  return clock_ - confirmations_written_ >= StretchList::kExact ||
+         (wants_commit_ && !unwritten_positions_.empty());
+}
+
+void Writer::WriteConfirmations() {
+  WriteEdgeConfirmations();
+  std::vector<ResourceId> slots(unconfirmed_.begin(), unconfirmed_.end());
+  std::sort(slots.begin(), slots.end());
+  for (ResourceId id : slots) {
+    if (touched_slots_.count(id) == 0) WriteSlot(*slots_[id.value]);
+  }
+  unconfirmed_.clear();
+  confirmations_written_ = clock_;
+  WritePositions();
+  wants_commit_ = wants_commit_ || !ops_.empty();
 }
 
 // What is told of positions must not be ahead of the store.

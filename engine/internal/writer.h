@@ -129,6 +129,8 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void Handle(CompletenessRecord&& r, ApplyResult* result);
   bool TooOld(Timestamp end, ApplyResult* result);
   void WritePositions();
+  bool ConfirmationsDue() const;
+  void WriteConfirmations();
   absl::Status Fail(absl::Status status);
 
   static constexpr size_t kMaxProblems = 5;  // told of in one result
@@ -142,7 +144,8 @@ class Writer : private ImplicitEdges, private NodeArchive {
   // writer_slots.cc
   Slot& SlotFor(ResourceId id);
   ResourceId ResolveRef(ScopeId scope, const ObjectRef& ref);  // canonicalises
-  void Touch(Slot& slot);                                      // before its facts change
+  ResourceId ResolveCanonical(ScopeId scope, const ObjectRef& canonical);
+  void Touch(Slot& slot);  // before its facts change
   void Sight(Slot& slot, const std::string& uid, Timestamp at);
   // A listing shows that it is there, though not in which state. False: nothing new, here and
   // below.
@@ -332,7 +335,7 @@ class Writer : private ImplicitEdges, private NodeArchive {
       unconfirmed_edges_;  // likewise, of the topology topic
   // Of slots known by a uid alone: what the topology topic said of them (type 0: of the pair).
   absl::flat_hash_map<ResourceId, std::set<storage::keys::EdgeKey>> nameless_edges_;
-  std::set<ResourceId> unconfirmed_;  // slots whose last sighting is not on disk
+  absl::flat_hash_set<ResourceId> unconfirmed_;  // slots whose last sighting is not on disk
   int64_t episodes_ = 0, edges_open_ = 0;
   WorkDone work_;
 

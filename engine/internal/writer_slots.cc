@@ -73,7 +73,10 @@ Slot& Writer::SlotFor(ResourceId id) {
 }
 
 ResourceId Writer::ResolveRef(ScopeId scope, const ObjectRef& ref) {
-  const ObjectRef canonical = Canonical(rules_, ref);
+  return ResolveCanonical(scope, Canonical(rules_, ref));
+}
+
+ResourceId Writer::ResolveCanonical(ScopeId scope, const ObjectRef& canonical) {
   const ResourceId id = identity_->Resolve(scope, canonical);
   if (id.value == 0) return id;
   const bool fresh = id.value >= slots_.size() || slots_[id.value] == nullptr;

@@ -119,7 +119,12 @@ void PutStatus(const json::object& value, const std::string& kind, SummaryFields
 void PutSummary(const json::object& value, const std::string& kind, Context& ctx,
                 std::vector<Field>* out) {
   SummaryFields fields(ctx, out);
-  out->reserve(24);
+  // Close to what there will be: thousands of records wait together to be applied.
+  size_t expected = 6;
+  for (const char* map : {"labels", "serviceSelector", "status"}) {
+    if (const json::object* members = FindObject(value, map)) expected += members->size();
+  }
+  out->reserve(expected);
   fields.PutMap("metadata.labels", FindObject(value, "labels"));
   PutOwners(value, &fields);
   fields.Put("spec.nodeName", Str(value, "node"));
