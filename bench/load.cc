@@ -91,7 +91,7 @@ void Events(const ScratchDir& scratch, uint64_t events, Report* report) {
   report->Add({"load", absl::StrFormat("%d events from JSON lines", events),
                static_cast<double>(events) / load.seconds, "events/s", Better::kHigher,
                decode < apply ? "decode-only" : "applying alone", std::min(decode, apply),
-               "decoding and applying take turns", 60'000, 0.7});
+               "applying: the store's write, then linking", 60'000, 0.7});
 }
 
 void Refreshes(const ScratchDir& scratch, int rounds, Report* report) {
@@ -109,7 +109,7 @@ void Refreshes(const ScratchDir& scratch, int rounds, Report* report) {
   report->Add({"load", "state refresh that changes nothing, from JSON",
                static_cast<double>(records) / load.seconds, "records/s", Better::kHigher,
                "decode-only", static_cast<double>(records) / decode,
-               "decoding; then canonical bytes and names", 300'000, 0.6});
+               "decoding, where there is a processor for each", 300'000, 0.6});
   report->Add({"load", "refreshes that said something new",
                static_cast<double>(Reported(load, "applied")), "records", Better::kLower, "", 0,
                ""});
