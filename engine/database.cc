@@ -1,5 +1,6 @@
 #include "engine/database.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <random>
@@ -9,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "engine/internal/bounds.h"
 #include "engine/internal/identity.h"
+#include "engine/internal/leases.h"
 #include "engine/internal/migrate.h"
 #include "engine/internal/view_impl.h"
 #include "engine/internal/writer.h"
@@ -31,6 +34,8 @@ storage::StoreOptions StoreOptionsFrom(const DatabaseOptions& o) {
   s.block_cache_bytes = o.block_cache_bytes;
   s.write_buffer_bytes = o.write_buffer_bytes;
   s.sync = o.sync;
+  s.max_open_files = o.max_open_files;
+  s.max_wal_bytes = o.max_wal_bytes;
   s.rocksdb_options = o.rocksdb_options;
   return s;
 }
@@ -51,6 +56,8 @@ const char* StateName(storage::BucketState s) {
   return "unknown";
 }
 
+// With a limit on disk use, maintenance follows at the latest when so much of it was written.
+constexpr uint64_t kMaintenanceShare = 32;
 constexpr absl::Duration kWaitForMore = absl::Microseconds(200);
 // Parsed once per process: they never change.
 const absl::StatusOr<std::shared_ptr<const RuleBook>>& BuiltInRules() {
@@ -81,7 +88,10 @@ class DatabaseImpl : public Database {
       : path_(std::move(path)),
         options_(std::move(options)),
         rules_(std::move(rules)),
-        store_(std::move(store)) {}
+        store_(std::move(store)),
+        leases_(std::make_shared<Leases>(options_.limits.view_age, options_.now)),
+        // One of its own and, where one is set, that of the default cluster.
+        bounds_(options_.limits, options_.default_cluster.empty() ? 1 : 2) {}
 
   absl::Status Init() {
     absl::MutexLock lock(&write_mutex_);
@@ -92,10 +102,13 @@ class DatabaseImpl : public Database {
   absl::StatusOr<ApplyResult> Apply(Batch batch) override {
     if (options_.read_only)
       return absl::FailedPreconditionError("the database is open for reading only");
-    Request request{std::move(batch), {}, absl::OkStatus(), false};
+    Request request{std::move(batch), 0, {}, {}, absl::OkStatus(), false};
+    auto bytes = bounds_.Screen(&request.batch, options_.now(), &request.refused);
+    if (!bytes.ok()) return bytes.status();
+    request.bytes = *bytes;
     if (WaitForTurn(&request)) {
       absl::MutexLock write(&write_mutex_);
-      Serve();
+      Serve(&request);
     }
     if (!request.status.ok()) return request.status;
     return request.result;
@@ -108,6 +121,7 @@ class DatabaseImpl : public Database {
   }
 
   absl::Status Maintain() override {
+    leases_->TakeBack();
     if (options_.read_only) return absl::OkStatus();
     absl::MutexLock lock(&write_mutex_);
     return MaintainLocked();
@@ -133,9 +147,16 @@ class DatabaseImpl : public Database {
   }
 
   std::shared_ptr<const View> GetView(Timestamp as_of) const override {
-    absl::ReaderMutexLock lock(&published_mutex_);
-    const Timestamp at = as_of == kForever ? published_.clock : as_of;
-    return std::make_shared<ViewImpl>(published_, at, rules_, published_.identity);
+    leases_->TakeBack();
+    Published seen;
+    {
+      absl::ReaderMutexLock lock(&published_mutex_);
+      seen = published_;
+    }
+    seen.snapshot = leases_->Lend(std::move(seen.snapshot));
+    const Timestamp at = as_of == kForever ? seen.clock : as_of;
+    const std::shared_ptr<const Identity> identity = seen.identity;
+    return std::make_shared<ViewImpl>(std::move(seen), at, rules_, identity);
   }
 
   std::shared_ptr<const RuleBook> rules() const override { return rules_; }
@@ -185,6 +206,8 @@ class DatabaseImpl : public Database {
   };
   struct Request {
     Batch batch;
+    uint64_t bytes;
+    ApplyResult refused;  // by the limits, before it was folded
     ApplyResult result;
     absl::Status status;
     bool done;
@@ -218,6 +241,7 @@ class DatabaseImpl : public Database {
     s.data_clock = p.clock;
     s.oldest = p.oldest;
     s.positions = std::move(positions);
+    UseOfLimits(p, &s);
     s.sequence = p.snapshot == nullptr ? 0 : p.snapshot->sequence();
     const storage::StoreIdentity identity = store_->Identity();
     s.format_version = identity.format_version;
@@ -228,14 +252,43 @@ class DatabaseImpl : public Database {
     return s;
   }
 
+  void UseOfLimits(const Published& p, DatabaseStats* s) const {
+    const DatabaseLimits& most = options_.limits;
+    const auto set = [&](const char* name, auto limit, auto used, uint64_t exceeded) {
+      s->limits[name] = {static_cast<double>(limit), static_cast<double>(used), exceeded};
+    };
+    const auto cut = [&](const char* name, uint64_t limit, Bounds::Limit which) {
+      set(name, limit, 0, bounds_.exceeded(which));
+    };
+    cut("max_batch", most.batch_mutations, Bounds::kBatchMutations);
+    cut("max_batch_bytes", most.batch_bytes, Bounds::kBatchBytes);
+    cut("max_record_bytes", most.record_bytes, Bounds::kRecordBytes);
+    cut("max_record_items", most.record_items, Bounds::kRecordItems);
+    cut("max_name_bytes", most.name_bytes, Bounds::kNameBytes);
+    cut("max_message_bytes", most.message_bytes, Bounds::kMessageBytes);
+    set("max_scopes", most.scopes, s->scopes.size(), bounds_.exceeded(Bounds::kScopes));
+    set("max_dead_letters", most.dead_letters, p.dead_letters, p.work.letters_not_kept);
+    set("max_positions", most.positions, bounds_.positions(), bounds_.exceeded(Bounds::kPositions));
+    const Leases::Use views = leases_->use();
+    s->views = views.lent;
+    const auto seconds = [](Duration d) { return static_cast<double>(d.count()) / 1e6; };
+    set("max_view_age", seconds(most.view_age), seconds(views.oldest), views.taken_back);
+    set("max_dirty_slots", most.dirty_slots, p.work.dirty_slots, p.work.dirty_widened);
+    set("max_wal_bytes", options_.max_wal_bytes, store_->LogBytes(), 0);
+    set("max_bytes", options_.max_bytes, s->disk_bytes, 0);
+    set("max_open_files", storage::TableFileLimit(StoreOptionsFrom(options_)), 0, 0);
+    absl::MutexLock lock(&queue_mutex_);
+    s->callers_waiting = queue_.size();
+  }
+
   absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     if (auto status = ReadyToWrite(); !status.ok()) return status;
     working_->writer.Begin();
     return Finish(working_->writer.Commit(true)).status();
   }
 
-  // Many callers, one synced commit: whoever comes while nobody serves will serve all that wait,
-  // and the rest sleep until they are served. True: it is the caller's turn.
+  // Many callers, one synced commit: whoever comes while nobody serves will serve those that wait,
+  // and they sleep until they are served. True: it is the caller's turn.
   bool WaitForTurn(Request* request) {
     absl::MutexLock lock(&queue_mutex_);
     queue_.push_back(request);
@@ -254,12 +307,26 @@ class DatabaseImpl : public Database {
     return true;
   }
 
-  void Serve() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
-    std::vector<Request*> requests;
-    {
-      absl::MutexLock lock(&queue_mutex_);
-      requests.swap(queue_);
+  // Those who are served together: the one whose turn it is, and who waits for longest. The rest
+  // waits for the next commit when one would grow larger than a batch may be.
+  std::vector<Request*> TakeFromQueue(Request* own) {
+    absl::MutexLock lock(&queue_mutex_);
+    std::vector<Request*> taken = {own};
+    queue_.erase(std::find(queue_.begin(), queue_.end(), own));
+    uint64_t mutations = own->batch.mutations.size(), bytes = own->bytes;
+    auto next = queue_.begin();
+    for (; next != queue_.end(); ++next) {
+      mutations += (*next)->batch.mutations.size();
+      bytes += (*next)->bytes;
+      if (!bounds_.FitTogether(mutations, bytes)) break;
+      taken.push_back(*next);
     }
+    queue_.erase(queue_.begin(), next);
+    return taken;
+  }
+
+  void Serve(Request* own) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    const std::vector<Request*> requests = TakeFromQueue(own);
     auto sequence = CommitAll(requests);
     {
       absl::MutexLock lock(&queue_mutex_);
@@ -272,17 +339,46 @@ class DatabaseImpl : public Database {
       serving_ = false;
     }
     if (!sequence.ok()) return;
-    // A bucket that is due is cheap to ask about and must not wait for a caller who thinks of it.
-    // Its failure is the next commit's, too, and told there.
-    if (++applies_ % 64 == 0) MaintainLocked().IgnoreError();
+    // A bucket that is due is cheap to ask about and must not wait for a caller who thinks of it,
+    // and retention by size not for 64 large batches. Its failure is the next commit's, too, and
+    // told there.
+    const uint64_t written = working_->writer.published().work.bytes_written;
+    const bool much = options_.max_bytes != 0 &&
+                      written - maintained_at_bytes_ >= options_.max_bytes / kMaintenanceShare;
+    if (++applies_ % 64 != 0 && !much) return;
+    maintained_at_bytes_ = written;
+    MaintainLocked().IgnoreError();
   }
 
   absl::StatusOr<uint64_t> CommitAll(const std::vector<Request*>& requests)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     if (auto status = ReadyToWrite(); !status.ok()) return status;
-    working_->writer.Begin();
-    for (Request* r : requests) r->result = working_->writer.Fold(std::move(r->batch));
-    return Finish(working_->writer.Commit(false));
+    Writer& writer = working_->writer;
+    writer.Begin();
+    const auto known = [&writer](const std::string& source, int32_t partition) {
+      return writer.Position(source, partition).has_value();
+    };
+    for (Request* r : requests) {
+      bounds_.Admit(&r->batch, options_.now(), *working_->identity, known, &r->refused);
+      r->result = writer.Fold(std::move(r->batch));
+      r->result.refused += r->refused.refused;
+      for (std::string& problem : r->refused.problems)
+        r->result.problems.push_back(std::move(problem));
+    }
+    const uint64_t not_kept = writer.published().work.letters_not_kept;
+    auto sequence = Finish(writer.Commit(false));
+    if (sequence.ok() && writer.published().work.letters_not_kept != not_kept)
+      TellOfLetters(requests);
+    return sequence;
+  }
+
+  void TellOfLetters(const std::vector<Request*>& requests) const {
+    for (Request* r : requests) {
+      if (r->result.dead_letters == 0) continue;
+      r->result.problems.push_back(absl::StrCat(
+          "dead letters were counted but not kept, as there are ", options_.limits.dead_letters,
+          " (--max-dead-letters); mend or drop some, then send the input again"));
+    }
   }
 
   // A store that can't take rows now (a full disk) must be found out before anything is folded. A
@@ -321,6 +417,7 @@ class DatabaseImpl : public Database {
     auto fresh = std::make_unique<Working>(store_.get(), *rules_, options_);
     if (auto status = fresh->writer.Restore(); !status.ok()) return status;
     working_ = std::move(fresh);
+    bounds_.Restart(working_->writer.Positions().size());
     Publish();
     return absl::OkStatus();
   }
@@ -371,12 +468,15 @@ class DatabaseImpl : public Database {
   const std::shared_ptr<const RuleBook> rules_;
   const std::unique_ptr<storage::Store> store_;  // its own synchronisation
   std::pair<std::string, std::string> mac_key_;  // constant after Init
+  const std::shared_ptr<Leases> leases_;         // its own synchronisation
+  Bounds bounds_;                                // Admit under write_mutex_
 
   mutable absl::Mutex write_mutex_;
   std::unique_ptr<Working> working_ ABSL_GUARDED_BY(write_mutex_);
   uint64_t applies_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  uint64_t maintained_at_bytes_ ABSL_GUARDED_BY(write_mutex_) = 0;
 
-  absl::Mutex queue_mutex_ ABSL_ACQUIRED_AFTER(write_mutex_);
+  mutable absl::Mutex queue_mutex_ ABSL_ACQUIRED_AFTER(write_mutex_);
   std::vector<Request*> queue_ ABSL_GUARDED_BY(queue_mutex_);
   bool serving_ ABSL_GUARDED_BY(queue_mutex_) = false;
   size_t last_served_ ABSL_GUARDED_BY(queue_mutex_) = 1;  // requests of the last commit

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/limits.h"
 #include "engine/mutation.h"
 #include "engine/rules.h"
 #include "engine/view.h"
@@ -36,6 +37,9 @@ struct DatabaseOptions {
   Duration future_tolerance =
       std::chrono::minutes(10);    // later than the wall clock by more: refused
   std::function<Timestamp()> now;  // the wall clock; empty: the system's
+  DatabaseLimits limits;
+  int max_open_files = 0;  // see storage::TableFileLimit
+  uint64_t max_wal_bytes = 256ull << 20;
   std::map<std::string, std::string> rocksdb_options;
   // Opens the store at a path; empty: storage::Store::Open. Lets a test put a disk of its own
   // beneath the database.
@@ -81,7 +85,10 @@ struct DatabaseStats {
   Timestamp data_clock = kBeginning;
   Timestamp oldest = kBeginning;
   std::vector<SourcePosition> positions;
-  uint64_t sequence = 0;  // of the last commit
+  std::map<std::string, LimitUse> limits;  // by the key of the setting; see "Limits" in the README
+  uint64_t views = 0;                      // that hold a snapshot at this moment
+  uint64_t callers_waiting = 0;            // of Apply, for their commit
+  uint64_t sequence = 0;                   // of the last commit
   // Who the store is, see storage::StoreIdentity.
   uint32_t format_version = 0;
   bool format_is_old = false;  // not all rows are as this version writes them
@@ -111,10 +118,11 @@ class Database {
   // Folds a batch into the facts with one durable commit, positions included, and derives links and
   // incidents of what it touched. Thread-safe; returns when durable. A batch that only confirms
   // what is known writes nothing (its confirmation becomes durable within 10 minutes of data time).
-  // Refused mutations are no error: the result counts them. After an error nothing of the batch
-  // shows. Health says whether the next one may succeed (it was the disk that was full, say) or the
-  // database only reads until it is opened again; the batch may then be there after all, and
-  // Position tells.
+  // Refused mutations are no error: the result counts them. InvalidArgument: the batch is larger
+  // than DatabaseLimits allow; nothing was applied, and a part of it may be. After an error nothing
+  // of the batch shows. Health says whether the next one may succeed (it was the disk that was
+  // full, say) or the database only reads until it is opened again; the batch may then be there
+  // after all, and Position tells.
   [[nodiscard]] virtual absl::StatusOr<ApplyResult> Apply(Batch batch) = 0;
 
   // Derives what earlier batches left dirty and writes pending confirmations.
@@ -130,7 +138,9 @@ class Database {
   // something at `dir`.
   [[nodiscard]] virtual absl::StatusOr<DatabaseStats> Checkpoint(const std::string& dir) = 0;
 
-  // What is known now, asked as of `as_of` (kForever: the data clock).
+  // What is known now, asked as of `as_of` (kForever: the data clock). Older than
+  // DatabaseLimits::view_age it gives up its snapshot at the next GetView or Maintain: from then on
+  // what needs a read from disk is DeadlineExceeded.
   virtual std::shared_ptr<const View> GetView(Timestamp as_of) const = 0;
   std::shared_ptr<const View> GetView() const { return GetView(kForever); }
 

@@ -115,7 +115,10 @@ absl::StatusOr<std::optional<EpisodeRecord>> ViewImpl::Episode(ScopeId scope,
       if (row->has_value()) break;
     }
   }
-  if (!row->has_value()) return std::optional<EpisodeRecord>();
+  if (!row->has_value()) {
+    if (auto status = p_.snapshot->status(); !status.ok()) return status;
+    return std::optional<EpisodeRecord>();
+  }
   auto rec = records::DecodeEpisode(scope, **row);
   if (!rec.ok()) return rec.status();
   if (rec->end < p_.oldest)
@@ -154,7 +157,7 @@ absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
     Source& source = sources[heap.back()];
     const auto key = storage::keys::ParseEpisode(source.key());
     if (!key.has_value()) return absl::DataLossError("the key of an episode is damaged");
-    if (key->onset >= when.to) return absl::OkStatus();  // all that is left begins later still
+    if (key->onset >= when.to) break;  // all that is left begins later still
     auto rec = records::DecodeEpisode(scope, source.rows->value());
     if (!rec.ok()) return rec.status();
     if (rec->end >= when.from && rec->end >= p_.oldest && !fn(*rec)) return absl::OkStatus();
@@ -166,7 +169,7 @@ absl::Status ViewImpl::ForEachEpisode(ScopeId scope, Interval when,
       heap.pop_back();
     }
   }
-  return absl::OkStatus();
+  return p_.snapshot->status();
 }
 
 absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Interval when,
@@ -202,6 +205,7 @@ absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Inte
     }
     if (status = c->status(); !status.ok()) return status;
   }
+  if (status = p_.snapshot->status(); !status.ok()) return status;
   std::sort(found.begin(), found.end(), [](const EpisodeRecord& a, const EpisodeRecord& b) {
     return std::tie(a.onset, a.event_id) < std::tie(b.onset, b.event_id);
   });
@@ -219,7 +223,7 @@ absl::StatusOr<std::vector<EpisodeKey>> ViewImpl::FindEvent(ScopeId scope,
        {keys::EventId(keys::HashEventId(event_id)), keys::EventId(keys::Hash128Of(event_id))}) {
     auto row = p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("X", key));
     if (!row.ok()) return row.status();
-    const auto& buckets = p_.snapshot->buckets();
+    const std::vector<storage::BucketPtr> buckets = p_.snapshot->buckets();
     for (auto b = buckets.rbegin(); b != buckets.rend() && !row->has_value(); ++b) {
       row = p_.snapshot->Get(*b, scope, storage::RecordKind::kEventIdIndex, key);
       if (!row.ok()) return row.status();
@@ -231,6 +235,7 @@ absl::StatusOr<std::vector<EpisodeKey>> ViewImpl::FindEvent(ScopeId scope,
     for (const Interval& b : decoded->bursts) out.push_back({b.from, decoded->hash});
     return out;
   }
+  if (auto status = p_.snapshot->status(); !status.ok()) return status;
   return std::vector<EpisodeKey>();
 }
 
@@ -280,6 +285,7 @@ absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, R
                              take);
     if (!status.ok()) return status;
   }
+  if (auto status = p_.snapshot->status(); !status.ok()) return status;
   std::sort(out.begin(), out.end(), [](const RevisionRecord& a, const RevisionRecord& b) {
     return std::tie(a.valid, a.uid) < std::tie(b.valid, b.uid);
   });

@@ -75,6 +75,8 @@ struct DecodeStats {
   std::map<std::string, uint64_t> ignored;     // recognised and of no use, by what it is
   std::map<std::string, uint64_t> formats;     // documents by what they were taken for
   std::map<std::string, uint64_t> redactions;  // by rule
+  // What was refused or cut for one of the Limits, by the key of its setting ("max_labels").
+  std::map<std::string, uint64_t> limits;
   std::vector<std::string> notes;  // what a person should hear about (a whole file that is no data)
   std::optional<Timestamp> newest;  // largest time that the input names, at most wall_now + 10 min
   uint64_t undated = 0;             // records that were stamped for want of a time of their own

@@ -159,6 +159,8 @@ class Api::Impl {
   static Loads::Options LoadsOptions(const ApiOptions& options) {
     Loads::Options loads;
     loads.rules_id = options.rules_id;
+    loads.at_a_time = options.max_loads;
+    loads.input = options.input;
     return loads;
   }
 
@@ -184,6 +186,7 @@ class Api::Impl {
     const bool pretty = params.erase("pretty") > 0;
     const absl::StatusOr<json::value> answer = Ask(*database_, name, params, ask_);
     if (!answer.ok()) return ProblemOf(answer.status());
+    CountCut(*answer);
     if (name == "rca") {
       const json::value& verdict = answer->as_object().at("verdict");
       metrics_->RootCause(std::string(verdict.as_string().c_str()), Since(start));
@@ -191,6 +194,16 @@ class Api::Impl {
     HttpResponse response;
     response.body = ToJsonText(*answer, pretty ? JsonLayout::kPretty : JsonLayout::kCompact);
     return response;
+  }
+
+  // An answer that says it was cut names the limit ("nodes").
+  void CountCut(const json::value& answer) {
+    const json::object* object = answer.if_object();
+    const json::value* cut = object == nullptr ? nullptr : object->if_contains("truncated");
+    const json::object* how = cut == nullptr ? nullptr : cut->if_object();
+    const json::value* limit = how == nullptr ? nullptr : how->if_contains("limit");
+    if (limit == nullptr || !limit->is_string()) return;
+    metrics_->Exceeded(absl::StrCat("query_", std::string(limit->as_string().c_str())));
   }
 
   // Truthful: what is said here is what a client would meet.
@@ -218,7 +231,24 @@ class Api::Impl {
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     const ListenerStats listener = options_.listener ? options_.listener() : ListenerStats();
     metrics_->Backup(backups_.Figures());
-    response.body = metrics_->Text(*database_, listener, WallNow(ask_));
+    const std::map<std::string, LimitUse> own = {
+        {"max_ingests",
+         {static_cast<double>(options_.max_ingests), static_cast<double>(ingests_.load()), 0}},
+        {"max_loads",
+         {static_cast<double>(options_.max_loads), static_cast<double>(loads_.open()),
+          loads_.turned_away()}},
+        {"query_time", {static_cast<double>(options_.budget.time.count()) / 1e6, 0, 0}},
+        {"query_nodes", {static_cast<double>(options_.budget.nodes), 0, 0}},
+        {"query_edges", {static_cast<double>(options_.budget.edges), 0, 0}},
+        {"query_bytes", {static_cast<double>(options_.budget.bytes), 0, 0}},
+        {"query_results", {static_cast<double>(options_.budget.results), 0, 0}},
+        {"max_document_bytes", {static_cast<double>(options_.input.document_bytes), 0, 0}},
+        {"max_depth", {static_cast<double>(options_.input.depth), 0, 0}},
+        {"max_labels", {static_cast<double>(options_.input.labels_per_object), 0, 0}},
+        {"max_fields", {static_cast<double>(options_.input.fields_per_object), 0, 0}},
+        {"max_value_bytes", {static_cast<double>(options_.input.string_bytes), 0, 0}},
+        {"max_line_bytes", {static_cast<double>(options_.input.line_bytes), 0, 0}}};
+    response.body = metrics_->Text(*database_, listener, own, WallNow(ask_));
     return response;
   }
 
@@ -229,6 +259,7 @@ class Api::Impl {
     }
     const Slot slot(&ingests_, options_.max_ingests);
     if (!slot.has()) {
+      metrics_->Exceeded("max_ingests");
       HttpResponse response = Problem(503, "overloaded", "busy with other input; send it again");
       response.headers.emplace_back("Retry-After", "1");
       return response;
@@ -236,6 +267,7 @@ class Api::Impl {
     ingest::MacKey key;
     ingest::DecodeOptions options = DecodeOptionsFor(*database_, WallNow(ask_), &key);
     options.received_live = true;
+    options.limits = options_.input;
     const absl::Status read = ReadDecodeParams(request.query, Complete::kRefused, &options);
     if (!read.ok()) return ProblemOf(read);
     ApplySink sink(database_, ApplySink::Options());

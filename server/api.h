@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/database.h"
+#include "ingest/decoder.h"
 #include "query/budget.h"
 #include "server/http.h"
 #include "server/listener.h"
@@ -19,6 +20,8 @@ struct ApiOptions {
   query::Budget budget;
   std::function<Timestamp()> now;           // the wall clock; empty: the system's
   int max_ingests = 2;                      // bodies decoded at a time; more are answered 503
+  int max_loads = 8;                        // loads in pieces at a time; likewise
+  ingest::Limits input;                     // what one input may cost
   std::function<ListenerStats()> listener;  // for /metrics; empty: zeros
   std::vector<std::string> hosts;           // names of this node; see server/hosts.h
   std::string rules_id;                     // LoadOptions::rules_id of what is loaded here

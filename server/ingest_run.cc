@@ -16,15 +16,6 @@ namespace json = boost::json;
 
 constexpr size_t kProblemsKept = 10;
 
-// Of what can be large: an object may have a hundred thousand fields.
-size_t BytesOf(const Mutation& mutation) {
-  const auto* object = std::get_if<ObjectRecord>(&mutation);
-  size_t bytes = 0;
-  if (object == nullptr) return bytes;
-  for (const Field& f : object->fields) bytes += sizeof(f) + f.path.size() + f.value.size();
-  return bytes;
-}
-
 json::object Counts(const std::map<std::string, uint64_t>& counts) {
   json::object out;
   for (const auto& [name, count] : counts) out[name] = count;
@@ -85,6 +76,7 @@ json::value Render(const IngestReport& report) {
                                                {"log_lines", d.logs}}},
                       {"log_lines_dropped", d.log_lines_dropped},
                       {"ignored", Counts(d.ignored)},
+                      {"limits", Counts(d.limits)},
                       {"formats", Counts(d.formats)},
                       {"redactions", Counts(d.redactions)},
                       {"undated", std::move(undated)},
@@ -104,7 +96,7 @@ absl::Status ApplySink::OnMutation(Mutation mutation) {
     return absl::OkStatus();
   }
   ++records_;
-  batch_bytes_ += BytesOf(mutation);
+  batch_bytes_ += ApproximateBytes(mutation);
   batch_.mutations.push_back(std::move(mutation));
   const bool full =
       batch_.mutations.size() >= options_.batch_mutations || batch_bytes_ >= options_.batch_bytes;

@@ -47,7 +47,7 @@ std::string TimeSourceText(TimeSource source);
 class ApplySink : public ingest::Sink {
  public:
   struct Options {
-    // A batch is full when it holds so many mutations, or so many bytes of objects' fields.
+    // A batch is full when it holds so many mutations, or about so many bytes.
     size_t batch_mutations = 1000;
     size_t batch_bytes = 4u << 20;
     bool strict = false;  // the first record that can't be decoded ends the run: FailedPrecondition

@@ -52,8 +52,11 @@ struct Shared {
   asio::io_context io{1};
   asio::thread_pool workers;
   bool stopping = false;
-  uint64_t bodies_bytes = 0;
-  int under_way = 0;
+  std::atomic<uint64_t> bodies_bytes{0};
+  std::atomic<int> under_way{0};
+  // Requests that were refused for one of the limits.
+  std::atomic<uint64_t> no_connection{0}, no_worker{0}, no_memory{0}, large_bodies{0},
+      large_headers{0};
   std::atomic<uint64_t> connections{0}, turned_away{0};
   std::atomic<int64_t> open{0};
 };
@@ -118,6 +121,7 @@ class Session : public std::enable_shared_from_this<Session> {
     const auto length = parser_->content_length();
     const uint64_t needed = length ? *length : parser_->chunked() ? shared_->options.body_bytes : 0;
     if (shared_->bodies_bytes + needed > shared_->options.bodies_bytes) {
+      ++shared_->no_memory;
       return Refuse(Overloaded("too many large requests at once; send this one again"));
     }
     reserved_ = needed;
@@ -148,11 +152,13 @@ class Session : public std::enable_shared_from_this<Session> {
     const bool silent = idle_ && !parser_->got_some() && buffer_.size() == 0;
     keep_alive_ = false;
     if (error == http::error::body_limit) {
+      ++shared_->large_bodies;
       return Write(Problem(413, "too_large",
                            absl::StrCat("a request may hold ", shared_->options.body_bytes >> 20,
                                         " MiB; send the data in several")));
     }
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+      ++shared_->large_headers;
       return Write(Problem(
           431, "header_too_large",
           absl::StrCat("the header may hold ", shared_->options.header_bytes >> 10, " KiB")));
@@ -171,6 +177,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnBody(error_code error) {
     if (error) return OnReadError(error);
     if (shared_->under_way >= shared_->options.workers + shared_->options.max_waiting) {
+      ++shared_->no_worker;
       return Refuse(Overloaded("too many requests at once; send this one again"));
     }
     auto message = parser_->release();
@@ -366,7 +373,19 @@ class ListenerImpl : public Listener {
   uint16_t port() const override { return port_; }
 
   ListenerStats stats() const override {
-    return {shared_.connections.load(), shared_.turned_away.load(), shared_.open.load()};
+    const ListenerOptions& most = shared_.options;
+    ListenerStats stats{
+        shared_.connections.load(), shared_.turned_away.load(), shared_.open.load(), {}};
+    const auto set = [&](const char* name, auto limit, auto used, uint64_t exceeded) {
+      stats.limits[name] = {static_cast<double>(limit), static_cast<double>(used), exceeded};
+    };
+    const int waiting = std::max(0, shared_.under_way.load() - most.workers);
+    set("max_connections", most.max_connections, stats.open, shared_.no_connection);
+    set("max_waiting", most.max_waiting, waiting, shared_.no_worker);
+    set("max_bodies_bytes", most.bodies_bytes, shared_.bodies_bytes.load(), shared_.no_memory);
+    set("max_body_bytes", most.body_bytes, 0, shared_.large_bodies);
+    set("max_header_bytes", most.header_bytes, 0, shared_.large_headers);
+    return stats;
   }
 
   void Stop() override {
@@ -391,6 +410,7 @@ class ListenerImpl : public Listener {
       const bool full = shared_.sessions.size() >= size_t(shared_.options.max_connections);
       const auto session = std::make_shared<Session>(std::move(socket), &shared_);
       if (full) {
+        ++shared_.no_connection;
         session->Refuse(Overloaded("too many connections; try again"));
       } else {
         session->ReadHeader();

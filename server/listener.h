@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "engine/limits.h"
 #include "server/http.h"
 #include "storage/types.h"
 
@@ -32,6 +34,7 @@ struct ListenerStats {
   uint64_t connections = 0;
   uint64_t turned_away = 0;  // for want of a connection, a worker or memory
   int64_t open = 0;
+  std::map<std::string, LimitUse> limits;  // by the key of the setting
 };
 
 // Runs on a worker thread; several at a time. Exceptions are caught and answered 500.

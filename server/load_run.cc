@@ -78,6 +78,7 @@ LoadRun::LoadRun(Database* database, LoadOptions options)
 absl::StatusOr<std::unique_ptr<LoadRun>> LoadRun::Create(Database* database, LoadOptions options) {
   std::unique_ptr<LoadRun> run(new LoadRun(database, std::move(options)));
   ingest::DecodeOptions decode = DecodeOptionsFor(*database, run->options_.now, &run->mac_key_);
+  decode.limits = run->options_.input;
   absl::Status read = ReadDecodeParams(run->options_.how, Complete::kTaken, &decode);
   if (!read.ok()) return read;
   run->depends_on_set_ = decode.complete || !decode.at.has_value();

@@ -29,6 +29,7 @@ struct LoadOptions {
   bool again = false;  // read also what was loaded whole before
   bool mend = false;   // letters of the streams that are read, and that do not come again, go
   Timestamp now;
+  ingest::Limits input;  // what each stream may cost
   std::function<void(uint64_t bytes, uint64_t records)> progress;
 };
 

@@ -67,6 +67,15 @@ class Loads::Impl {
  public:
   Impl(Database* database, Options options) : database_(database), options_(std::move(options)) {}
 
+  size_t open() const {
+    absl::MutexLock lock(&mutex_);
+    return entries_.size();
+  }
+  uint64_t turned_away() const {
+    absl::MutexLock lock(&mutex_);
+    return turned_away_;
+  }
+
   HttpResponse Handle(const HttpRequest& request, Timestamp now) {
     absl::string_view rest = request.path;
     absl::ConsumePrefix(&rest, kRoot);
@@ -105,6 +114,7 @@ class Loads::Impl {
     LoadOptions load;
     load.how = request.query;
     load.rules_id = options_.rules_id;
+    load.input = options_.input;
     load.files = TextOf(*body, "files");
     load.strict = FlagOf(*body, "strict");
     load.again = FlagOf(*body, "again");
@@ -193,7 +203,10 @@ class Loads::Impl {
     for (auto it = entries_.begin(); it != entries_.end();) {
       it = now - it->second.used > options_.idle ? entries_.erase(it) : std::next(it);
     }
-    if (entries_.size() >= static_cast<size_t>(options_.at_a_time)) return "";
+    if (entries_.size() >= static_cast<size_t>(options_.at_a_time)) {
+      ++turned_away_;
+      return "";
+    }
     const std::string id = absl::StrFormat("%016x", (uint64_t{random_()} << 32) | random_());
     entries_[id] = {std::make_shared<Session>(std::move(run)), now};
     return id;
@@ -219,7 +232,8 @@ class Loads::Impl {
 
   Database* const database_;
   const Options options_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  uint64_t turned_away_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::random_device random_ ABSL_GUARDED_BY(mutex_);
 };
@@ -230,6 +244,12 @@ Loads::~Loads() = default;
 
 HttpResponse Loads::Handle(const HttpRequest& request, Timestamp now) {
   return impl_->Handle(request, now);
+}
+size_t Loads::open() const {
+  return impl_->open();
+}
+uint64_t Loads::turned_away() const {
+  return impl_->turned_away();
 }
 
 }  // namespace kg::server

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engine/database.h"
+#include "ingest/decoder.h"
 #include "server/http.h"
 #include "storage/types.h"
 
@@ -21,6 +22,7 @@ class Loads {
   struct Options {
     int at_a_time = 8;
     Duration idle = std::chrono::minutes(10);
+    ingest::Limits input;  // LoadOptions::input of all loads
     std::string rules_id;  // LoadOptions::rules_id of all loads
   };
 
@@ -32,6 +34,9 @@ class Loads {
 
   // Answers requests for /api/v1/loads and below. `now`: the wall clock.
   HttpResponse Handle(const HttpRequest& request, Timestamp now);
+  // Loads under way, and those that were answered 503.
+  size_t open() const;
+  uint64_t turned_away() const;
 
  private:
   class Impl;

@@ -6,6 +6,11 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
@@ -70,7 +75,18 @@ class Metrics::Impl {
         backups_(MakeGauge("kg_backups", "Backups in the folder, by state")),
         backup_running_(MakeGauge("kg_backup_running", "1 while one is made or verified")),
         backup_failures_(MakeCounter("kg_backup_failures_total",
-                                     "Failed attempts since the start, by what was attempted")) {}
+                                     "Failed attempts since the start, by what was attempted")),
+        limit_(MakeGauge("kg_limit", "What is allowed at most, by setting; 0 is no limit")),
+        limit_used_(MakeGauge("kg_limit_used", "How much of a limit is used, where that is known")),
+        exceeded_(MakeCounter("kg_limit_exceeded_total",
+                              "What was refused, cut or dropped for a limit, by setting")),
+        views_(MakeGauge("kg_views_open", "Views that hold a state of the store")),
+        waiting_(MakeGauge("kg_apply_waiting", "Callers that wait for their commit")),
+        fds_(MakeGauge("process_open_fds", "Descriptors open")),
+        max_fds_(MakeGauge("process_max_fds", "Descriptors allowed")),
+        memory_(MakeGauge("process_resident_memory_bytes", "Memory of the process")) {}
+
+  void Exceeded(const std::string& limit) { exceeded_.Add({{"limit", limit}}).Increment(); }
 
   void Request(const std::string& route, int status, Duration took) {
     requests_.Add({{"route", route}, {"status", absl::StrCat(status)}}).Increment();
@@ -89,6 +105,9 @@ class Metrics::Impl {
     if (report.dead_letters > 0) {
       dlq_.Add({{"topic", "http"}, {"reason", "decode"}})
           .Increment(static_cast<double>(report.dead_letters));
+    }
+    for (const auto& [limit, n] : report.decoded.limits) {
+      exceeded_.Add({{"limit", limit}}).Increment(static_cast<double>(n));
     }
     for (const auto& [rule, n] : report.decoded.redactions) {
       redactions_.Add({{"rule", rule}}).Increment(static_cast<double>(n));
@@ -119,8 +138,12 @@ class Metrics::Impl {
     failed("prune", f.failed_prunes);
   }
 
-  std::string Text(const Database& database, const ListenerStats& listener, Timestamp now) {
+  std::string Text(const Database& database, const ListenerStats& listener,
+                   const std::map<std::string, LimitUse>& limits, Timestamp now) {
     absl::MutexLock lock(&mutex_);
+    for (const auto& [name, use] : limits) Limit(name, use);
+    for (const auto& [name, use] : listener.limits) Limit(name, use);
+    Process();
     up_.Add({}).Set(database.Health().ok() ? 1 : 0);
     derived_.Add({}).Set(database.GetView()->derived_complete() ? 1 : 0);
     connections_.Add({}).Set(static_cast<double>(listener.open));
@@ -143,6 +166,32 @@ class Metrics::Impl {
     return prometheus::BuildHistogram().Name(name).Help(help).Register(registry_);
   }
 
+  void Limit(const std::string& name, const LimitUse& use) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    limit_.Add({{"limit", name}}).Set(use.limit);
+    limit_used_.Add({{"limit", name}}).Set(use.used);
+    // Others count towards the same total by themselves, and may begin anew.
+    uint64_t& told = told_[name];
+    if (use.exceeded < told) told = 0;
+    exceeded_.Add({{"limit", name}}).Increment(static_cast<double>(use.exceeded - told));
+    told = use.exceeded;
+  }
+
+  void Process() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    std::error_code error;
+    std::filesystem::directory_iterator fds("/proc/self/fd", error), end;
+    double open = 0;
+    for (; !error && fds != end; fds.increment(error)) ++open;
+    fds_.Add({}).Set(open);
+    rlimit most{};
+    if (::getrlimit(RLIMIT_NOFILE, &most) == 0)
+      max_fds_.Add({}).Set(static_cast<double>(most.rlim_cur));
+    std::ifstream statm("/proc/self/statm");
+    uint64_t all = 0, resident = 0;
+    if (statm >> all >> resident)
+      memory_.Add({}).Set(static_cast<double>(resident) *
+                          static_cast<double>(::sysconf(_SC_PAGESIZE)));
+  }
+
   void Refresh(const Database& database) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const absl::StatusOr<DatabaseStats> stats = database.Stats();
     if (!stats.ok()) return;
@@ -157,6 +206,9 @@ class Metrics::Impl {
     set(edges_, {{"edge_type", "POTENTIAL_CAUSE"}}, static_cast<double>(stats->links));
     set(disk_, {}, static_cast<double>(stats->disk_bytes));
     set(letters_, {}, static_cast<double>(stats->dead_letters));
+    for (const auto& [name, use] : stats->limits) Limit(name, use);
+    set(views_, {}, static_cast<double>(stats->views));
+    set(waiting_, {}, static_cast<double>(stats->callers_waiting));
     if (!FormatTime(stats->data_clock).empty()) {
       set(clock_, {}, static_cast<double>(ToMicros(stats->data_clock)) / 1e6);
       set(oldest_, {}, static_cast<double>(ToMicros(stats->oldest)) / 1e6);
@@ -192,9 +244,18 @@ class Metrics::Impl {
   Family<Gauge>& backups_;
   Family<Gauge>& backup_running_;
   Family<Counter>& backup_failures_;
+  Family<Gauge>& limit_;
+  Family<Gauge>& limit_used_;
+  Family<Counter>& exceeded_;
+  Family<Gauge>& views_;
+  Family<Gauge>& waiting_;
+  Family<Gauge>& fds_;
+  Family<Gauge>& max_fds_;
+  Family<Gauge>& memory_;
 
   absl::Mutex mutex_;
   std::optional<Timestamp> refreshed_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, uint64_t> told_ ABSL_GUARDED_BY(mutex_);  // of exceeded_, by others
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
@@ -212,8 +273,12 @@ void Metrics::RootCause(const std::string& verdict, Duration took) {
 void Metrics::Backup(const BackupFigures& figures) {
   impl_->Backup(figures);
 }
-std::string Metrics::Text(const Database& database, const ListenerStats& listener, Timestamp now) {
-  return impl_->Text(database, listener, now);
+void Metrics::Exceeded(const std::string& limit) {
+  impl_->Exceeded(limit);
+}
+std::string Metrics::Text(const Database& database, const ListenerStats& listener,
+                          const std::map<std::string, LimitUse>& limits, Timestamp now) {
+  return impl_->Text(database, listener, limits, now);
 }
 
 }  // namespace kg::server

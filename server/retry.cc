@@ -9,6 +9,7 @@ namespace json = boost::json;
 
 constexpr size_t kLettersLookedAt = 100'000;
 constexpr size_t kBatch = 500;
+constexpr uint64_t kBatchBytes = 16u << 20;
 constexpr size_t kProblemsKept = 10;
 
 absl::Status ApplyKept(Database* database, Batch batch, RetryReport* report) {
@@ -29,6 +30,7 @@ absl::Status RetryScope(Database* database, const View& view, ScopeId scope, Ret
   absl::StatusOr<std::vector<DeadLetter>> letters = view.DeadLetters(scope, kLettersLookedAt);
   if (!letters.ok()) return letters.status();
   Batch batch;
+  uint64_t bytes = 0;
   for (DeadLetter& letter : *letters) {
     ++report->letters;
     if (!letter.mutation) {
@@ -36,11 +38,13 @@ absl::Status RetryScope(Database* database, const View& view, ScopeId scope, Ret
       continue;
     }
     batch.mended.push_back({scope, DeadLetterId(letter)});
+    bytes += ApproximateBytes(*letter.mutation);
     batch.mutations.push_back(*std::move(letter.mutation));
-    if (batch.mutations.size() < kBatch) continue;
+    if (batch.mutations.size() < kBatch && bytes < kBatchBytes) continue;
     absl::Status applied = ApplyKept(database, std::move(batch), report);
     if (!applied.ok()) return applied;
     batch = Batch();
+    bytes = 0;
   }
   return ApplyKept(database, std::move(batch), report);
 }

@@ -75,6 +75,7 @@ struct StoreOptions {
   uint64_t block_cache_bytes = 64ull << 20;
   uint64_t write_buffer_bytes = 64ull << 20;  // all memtables together
   uint64_t max_wal_bytes = 256ull << 20;
+  int max_open_files = 0;  // table files kept open; 0: see TableFileLimit
   uint64_t delete_bytes_per_second = 256ull << 20;
   int background_jobs = 2;
   bool sync = true;  // off only for benchmarks and bulk loads that can be repeated
@@ -84,6 +85,11 @@ struct StoreOptions {
   bool drop_oldest_when_full = false;
   std::map<std::string, std::string> rocksdb_options;  // passed to RocksDB by its own option names
 };
+
+// How many table files a store with these options keeps open: as set, else half of the descriptors
+// that the process may have, at least 64 and at most 8192. Further files are opened when they are
+// read and closed again.
+int TableFileLimit(const StoreOptions& options);
 
 class Bucket;  // one time bucket's column family; shared, so that readers outlive its drop
 using BucketPtr = std::shared_ptr<Bucket>;
@@ -107,7 +113,10 @@ class Snapshot {
   virtual ~Snapshot() = default;
 
   // Live buckets by start; those that expiry has taken are not among them.
-  virtual const std::vector<BucketPtr>& buckets() const = 0;
+  virtual std::vector<BucketPtr> buckets() const = 0;
+  // OK while it may be read. Whoever walks buckets asks at the end: a snapshot that is taken from
+  // its reader meanwhile has none.
+  virtual absl::Status status() const { return absl::OkStatus(); }
   // The number of the last commit this snapshot contains.
   virtual uint64_t sequence() const = 0;
 
@@ -230,12 +239,13 @@ class Store {
   virtual StoreIdentity Identity() const = 0;
   // Begins a new epoch, synced: after a restore or a repair.
   virtual absl::Status BeginEpoch() = 0;
-  // Marks the directory as one of the newest format, synced: programs that know only earlier formats
-  // refuse it from then on. For who brings its rows there.
+  // Marks the directory as one of the newest format, synced: programs that know only earlier
+  // formats refuse it from then on. For who brings its rows there.
   virtual absl::Status AdoptFormat() = 0;
   // The width of new buckets: from the options, see README.
   virtual Duration BucketWidth() const = 0;
   virtual uint64_t DiskBytes() const = 0;  // live SST files and WAL
+  virtual uint64_t LogBytes() const = 0;   // of these, the WAL
   // Not OK once a commit failed: then only reads go on, until the store is opened again. Not OK,
   // too, while background work is held up, as on a full disk: that passes with its cause.
   virtual absl::Status Health() const = 0;

@@ -103,6 +103,7 @@ absl::Status ReadHistory(const storage::Snapshot& rows, const RuleBook& rules, T
       if (!status.ok()) return status;
     }
   }
+  if (auto status = rows.status(); !status.ok()) return status;
   node->complete_since = kBeginning;
   return absl::OkStatus();
 }

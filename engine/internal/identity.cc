@@ -89,6 +89,12 @@ Identity::Tenant& Identity::TenantFor(const std::string& name) {
   if (tenants_.empty()) tenants_.push_back({default_tenant_, !default_tenant_.empty(), {}, false});
   Tenant& first = tenants_.front();
   if (name.empty()) {
+    // Restored tenants stand in the order of their scopes, so the default one may not be the first.
+    if (!default_tenant_.empty() && first.named && first.name != default_tenant_) {
+      if (Tenant* t = find(default_tenant_)) return *t;
+      tenants_.push_back({default_tenant_, true, {}, false});
+      return tenants_.back();
+    }
     const auto named = std::count_if(tenants_.begin(), tenants_.end(), [](const Tenant& t) {
       return t.named && t.name != kUnassigned;
     });
@@ -156,13 +162,12 @@ ScopeId Identity::NewScope(Tenant& tenant, const std::string& cluster) {
 
 std::optional<ScopeId> Identity::FindScope(const ScopeName& name) const {
   absl::ReaderMutexLock lock(&mutex_);
+  const std::string& wanted = name.tenant.empty() ? default_tenant_ : name.tenant;
   const Tenant* tenant = nullptr;
   for (const Tenant& t : tenants_) {
-    if (name.tenant.empty() || t.name == name.tenant) {
-      tenant = &t;
-      break;
-    }
+    if (t.name == wanted && tenant == nullptr) tenant = &t;
   }
+  if (tenant == nullptr && name.tenant.empty() && !tenants_.empty()) tenant = &tenants_.front();
   if (tenant == nullptr) return std::nullopt;
   for (const auto& [cluster, id] : tenant->clusters) {
     if (name.cluster.empty() || cluster == name.cluster) return id;

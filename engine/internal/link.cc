@@ -358,8 +358,23 @@ std::vector<CauseLink> FindCauses(const Graph& graph, const RuleBook& rules,
   return Search(graph, rules, implicit, effect).Run(looked_at);
 }
 
+namespace {
+
+std::vector<DirtyRegion> EverySlot(const Graph& graph, const std::vector<DirtyRegion>& from) {
+  Interval all = from.front().when;
+  for (const DirtyRegion& d : from)
+    all = {std::min(all.from, d.when.from), std::max(all.to, d.when.to)};
+  std::vector<DirtyRegion> out;
+  for (uint32_t id = 1; id < graph.end_id(); ++id) {
+    if (graph.Find(ResourceId(id)) != nullptr) out.push_back({ResourceId(id), all});
+  }
+  return out;
+}
+
+}  // namespace
+
 std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
-                               const std::vector<DirtyRegion>& from, size_t limit) {
+                               const std::vector<DirtyRegion>& from, size_t limit, bool* widened) {
   struct Place {
     size_t index;     // in `out`
     int queued = -1;  // the hop whose turn it was last put down for
@@ -367,11 +382,12 @@ std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
   std::vector<DirtyRegion> out;
   absl::flat_hash_map<ResourceId, Place> places;
   std::vector<size_t> turn, next;
+  *widened = false;
   auto reach = [&](ResourceId slot, const Interval& when, int hop) {
     auto [it, fresh] = places.try_emplace(slot, Place{out.size()});
     if (fresh) {
-      if (out.size() >= limit) {
-        places.erase(it);
+      if (limit != 0 && out.size() >= limit) {
+        *widened = true;
         return;
       }
       out.push_back({slot, when});
@@ -386,10 +402,11 @@ std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
     next.push_back(it->second.index);
   };
   for (const DirtyRegion& d : from) reach(d.slot, d.when, 0);
-  for (int hop = 1; hop <= kMaxHops; ++hop) {
+  for (int hop = 1; hop <= kMaxHops && !*widened; ++hop) {
     turn.swap(next);
     next.clear();
     for (size_t index : turn) {
+      if (*widened) break;
       const Interval when = out[index].when;
       const Duration memory = kEdgeMemory + kOtherEmitter;
       const Node* node = graph.Find(
@@ -408,7 +425,7 @@ std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
           [&](const ClosedEdge& e) { return take(e.other, e.type, Travels::kToFrom); });
     }
   }
-  return out;
+  return *widened ? EverySlot(graph, from) : out;
 }
 
 }  // namespace kg

@@ -42,8 +42,10 @@ struct DirtyRegion {
 };
 
 // The slots that a failure of one of `from` can reach in at most three edges, each once and with a
-// time that contains those of all that reach it; `from` included; at most `limit`.
+// time that contains those of all that reach it; `from` included. Would that be more than `limit`
+// (0: none), it is every slot of the graph instead, each with a time that contains those of all of
+// `from`, and `widened` is set.
 std::vector<DirtyRegion> Reach(const Graph& graph, const RuleBook& rules,
-                               const std::vector<DirtyRegion>& from, size_t limit);
+                               const std::vector<DirtyRegion>& from, size_t limit, bool* widened);
 
 }  // namespace kg

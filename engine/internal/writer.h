@@ -30,6 +30,9 @@ struct WorkDone {
   int64_t candidates_scored = 0;
   uint64_t rows_written = 0;
   uint64_t bytes_written = 0;
+  uint64_t letters_not_kept = 0;  // for DatabaseLimits::dead_letters
+  uint64_t dirty_slots = 0;       // of the last commit that changed anything
+  uint64_t dirty_widened = 0;     // for DatabaseLimits::dirty_slots
 };
 
 // What readers see of one commit.

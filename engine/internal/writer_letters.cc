@@ -61,7 +61,13 @@ void Writer::AddDeadLetter(ScopeId scope, const DeadLetter& letter) {
   RowOp op;
   op.scope = scope;
   op.key = absl::HexStringToBytes(DeadLetterId(letter));
-  if (!letters_.emplace(std::make_pair(scope.value, LetterHash(op.key)), clock_).second) return;
+  const std::pair<uint32_t, storage::keys::Hash128> id{scope.value, LetterHash(op.key)};
+  if (letters_.contains(id)) return;
+  if (options_.limits.dead_letters != 0 && letters_.size() >= options_.limits.dead_letters) {
+    ++work_.letters_not_kept;
+    return;
+  }
+  letters_.emplace(id, clock_);
   if (clock_ == kBeginning) {
     // No data yet, so no bucket: kept where nothing expires.
     op.table = storage::Table::kSystem;

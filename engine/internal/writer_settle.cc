@@ -10,12 +10,6 @@
 // have changed.
 
 namespace kg {
-namespace {
-
-constexpr size_t kReachLimit = 200'000;
-
-}  // namespace
-
 std::vector<ImplicitEdges::Edge> Writer::From(ResourceId, const SlotName& name,
                                               ClassId effect) const {
   std::vector<ImplicitEdges::Edge> out;
@@ -50,7 +44,12 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
     return when.to > kForever - widest_onset_ ? kForever : when.to + widest_onset_;
   };
   std::map<uint32_t, Interval> implicit;  // by scope
-  for (const DirtyRegion& d : Reach(graph_->graph(), rules_, dirty_, kReachLimit)) {
+  bool widened = false;
+  const std::vector<DirtyRegion> reached =
+      Reach(graph_->graph(), rules_, dirty_, options_.limits.dirty_slots, &widened);
+  work_.dirty_slots = reached.size();
+  work_.dirty_widened += widened ? 1 : 0;
+  for (const DirtyRegion& d : reached) {
     const Node* node = graph_->graph().Find(d.slot, since(d.when));
     if (node == nullptr || node->name == nullptr) continue;
     const SlotName& n = *node->name;

@@ -223,6 +223,7 @@ void DecodeOne(const json::object& alert, const ScopeName& outer,
                std::optional<Timestamp> delivered, Context& ctx) {
   const Labels labels = ReadLabels(FindObject(alert, "labels"));
   if (labels.size() > ctx.limits().labels_per_object) {
+    ++ctx.stats().limits["max_labels"];
     ctx.Reject(absl::StrCat("labels has ", labels.size(), " entries, at most ",
                             ctx.limits().labels_per_object, " are taken"));
     return;

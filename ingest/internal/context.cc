@@ -168,7 +168,12 @@ std::string Context::Prose(absl::string_view text) {
   const size_t limit = limits().line_bytes;
   std::string prose = Text(CutUtf8(text, 16 * limit));
   redactor().Text(&prose);
-  if (prose.size() > limit) prose.resize(CutUtf8(prose, limit).size());
+  if (prose.size() > limit || text.size() > 16 * limit) {
+    ++stats().limits["max_line_bytes"];
+    const std::string mark = absl::StrCat("…[cut, ", text.size(), " bytes]");
+    prose.resize(CutUtf8(prose, limit - std::min(limit, mark.size())).size());
+    if (mark.size() < limit) prose += mark;
+  }
   return prose;
 }
 

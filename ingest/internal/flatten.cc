@@ -332,6 +332,7 @@ class Flattener {
     if (text.size() > limit) {
       const uint64_t hash = XXH3_64bits(text.data(), text.size());
       const size_t size = text.size();
+      ++ctx_.stats().limits["max_value_bytes"];
       text.resize(CutUtf8(text, limit).size());
       absl::StrAppend(&text, "…[", size, " bytes, ", absl::Hex(hash, absl::kZeroPad16), "]");
     }

@@ -80,6 +80,7 @@ std::vector<ManagedStamp> ReadManaged(const json::object& metadata) {
 bool CheckLabels(const json::object& metadata, Context& ctx) {
   const json::object* labels = FindObject(metadata, "labels");
   if (labels == nullptr || labels->size() <= ctx.limits().labels_per_object) return true;
+  ++ctx.stats().limits["max_labels"];
   ctx.Reject(absl::StrCat("metadata.labels has ", labels->size(), " entries, at most ",
                           ctx.limits().labels_per_object, " are taken"));
   return false;
@@ -139,6 +140,7 @@ void DecodeObject(const json::object& object, Context& ctx) {
       absl::StrCat(record.ref.kind, "/", record.ref.ns, "/", record.ref.name);
   CollectFields(object, record.ref.kind, identity, ctx, &record.fields);
   if (record.fields.size() > ctx.limits().fields_per_object) {
+    ++ctx.stats().limits["max_fields"];
     ctx.Reject(absl::StrCat("the object has ", record.fields.size(), " fields, at most ",
                             ctx.limits().fields_per_object, " are taken"));
     return;

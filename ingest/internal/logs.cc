@@ -208,7 +208,10 @@ bool IsLogEnd(absl::string_view line) {
 }
 
 void DecodeLogLine(absl::string_view line, const LogSource& source, Context& ctx) {
-  if (line.size() > ctx.limits().document_bytes) return ctx.Reject("the line is too long");
+  if (line.size() > ctx.limits().document_bytes) {
+    ++ctx.stats().limits["max_document_bytes"];
+    return ctx.Reject("the line is too long");
+  }
   ctx.Took("log line");
   LogRecord record;
   record.scope = ctx.Scope("", "");

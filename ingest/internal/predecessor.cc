@@ -225,6 +225,7 @@ void DecodeResourceState(const json::object& value, Context& ctx) {
   }
   const json::object* labels = FindObject(value, "labels");
   if (labels != nullptr && labels->size() > ctx.limits().labels_per_object) {
+    ++ctx.stats().limits["max_labels"];
     ctx.Reject(absl::StrCat("labels has ", labels->size(), " entries, at most ",
                             ctx.limits().labels_per_object, " are taken"),
                record.scope);

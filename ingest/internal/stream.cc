@@ -157,6 +157,9 @@ absl::Status Stream::TakePiece(const Piece& piece) {
       TakeTextLine(piece);
       break;
     case Piece::Kind::kBroken:
+      if (absl::StrContains(piece.reason, "larger than")) {
+        ++set_.stats().limits["max_document_bytes"];
+      }
       set_.DeadLetterFor(piece, options_.source_name, piece.reason, {});
       break;
   }
@@ -169,6 +172,9 @@ std::optional<json::value> Stream::Parse(const Piece& piece, absl::string_view t
   if (syntax_ == Syntax::kYaml) {
     absl::StatusOr<json::value> value = ParseYaml(text, limits, std::move(memory));
     if (value.ok()) return *std::move(value);
+    if (absl::StrContains(value.status().message(), "nested deeper")) {
+      ++set_.stats().limits["max_depth"];
+    }
     set_.DeadLetterFor(piece, options_.source_name, value.status().message(), {});
     return std::nullopt;
   }
@@ -184,6 +190,7 @@ std::optional<json::value> Stream::Parse(const Piece& piece, absl::string_view t
   std::string reason = absl::StrCat("no valid JSON at byte ", piece.offset + read, ": ",
                                     std::string(error.message()));
   if (error == json::error::too_deep) {
+    ++set_.stats().limits["max_depth"];
     reason = absl::StrCat("nested deeper than ", limits.depth, " at byte ", piece.offset + read);
   }
   set_.DeadLetterFor(piece, options_.source_name, reason, {});

@@ -1,5 +1,7 @@
 #include "storage/internal/options.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -17,13 +19,17 @@ namespace kg::storage::internal {
 namespace {
 
 constexpr uint64_t kMiB = 1ull << 20;
+constexpr int kFilesForManyShards = 1024;
 
 rocksdb::DBOptions DbDefaults(const StoreOptions& options, rocksdb::Env* env,
                               const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::DBOptions db;
   db.env = env;
   db.max_background_jobs = std::max(2, options.background_jobs);
-  db.max_open_files = -1;
+  db.max_open_files = options.read_only ? -1 : TableFileLimit(options);
+  // A shard holds one file at least, so few files are held to their number in few shards only.
+  if (db.max_open_files >= 0 && db.max_open_files < kFilesForManyShards)
+    db.table_cache_numshardbits = 2;
   // A cold bucket would otherwise pin the WAL from its one row on.
   // Retention by size counts the log, so the log may be no large part of it.
   db.max_total_wal_size = options.max_bytes == 0 ? options.max_wal_bytes
@@ -122,6 +128,21 @@ absl::Status ApplyOne(const std::string& name, const std::string& value, RocksOp
 }
 
 }  // namespace
+
+}  // namespace kg::storage::internal
+
+namespace kg::storage {
+
+int TableFileLimit(const StoreOptions& options) {
+  if (options.max_open_files > 0) return options.max_open_files;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 512;
+  return static_cast<int>(std::clamp<rlim_t>(limit.rlim_cur / 2, 64, 8192));
+}
+
+}  // namespace kg::storage
+
+namespace kg::storage::internal {
 
 absl::StatusOr<RocksOptions> MakeRocksOptions(const StoreOptions& options, rocksdb::Env* env,
                                               std::shared_ptr<BackgroundWatch> watch) {

@@ -44,7 +44,7 @@ class SnapshotImpl final : public Snapshot {
                std::shared_ptr<const BucketMap> map);
   ~SnapshotImpl() override;
 
-  const std::vector<BucketPtr>& buckets() const override { return *map_; }
+  std::vector<BucketPtr> buckets() const override { return *map_; }
   uint64_t sequence() const override { return sequence_.ok() ? *sequence_ : 0; }
   absl::StatusOr<std::optional<std::string>> Get(ScopeId scope, Table table,
                                                  absl::string_view key) const override;

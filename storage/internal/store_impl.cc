@@ -188,7 +188,7 @@ absl::Status StoreImpl::WriteIdentity(const StoreIdentity& next) {
 }
 
 uint64_t StoreImpl::DiskBytes() const {
-  return TableBytes() + WalBytes();
+  return TableBytes() + LogBytes();
 }
 
 uint64_t StoreImpl::TableBytes() const {
@@ -203,7 +203,7 @@ uint64_t StoreImpl::FamilyBytes(rocksdb::ColumnFamilyHandle* family) const {
   return bytes;
 }
 
-uint64_t StoreImpl::WalBytes() const {
+uint64_t StoreImpl::LogBytes() const {
   rocksdb::VectorLogPtr files;
   if (!(*db_)->GetSortedWalFiles(files).ok()) return 0;
   // Older ones only wait for their deletion.

@@ -59,6 +59,7 @@ class StoreImpl final : public Store {
   absl::Status AdoptFormat() override;
   Duration BucketWidth() const override { return width_; }
   uint64_t DiskBytes() const override;
+  uint64_t LogBytes() const override;
   absl::Status Health() const override;
   absl::Status Flush() override;
   std::string Property(const std::string& rocksdb_property) const override;
@@ -136,7 +137,6 @@ class StoreImpl final : public Store {
   std::shared_ptr<const BucketMap> Map() const ABSL_LOCKS_EXCLUDED(map_mu_);
   uint64_t FamilyBytes(rocksdb::ColumnFamilyHandle* family) const;
   uint64_t TableBytes() const;
-  uint64_t WalBytes() const;
 
   const std::string path_;
   const StoreOptions options_;

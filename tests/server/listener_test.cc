@@ -31,6 +31,12 @@ std::unique_ptr<Listener> MustStart(const ListenerOptions& options, HttpHandler 
   return *std::move(listener);
 }
 
+uint64_t Exceeded(const Listener& listener, const std::string& limit) {
+  const ListenerStats stats = listener.stats();
+  REQUIRE(stats.limits.count(limit) == 1);
+  return stats.limits.at(limit).exceeded;
+}
+
 HttpResponse Echo(const HttpRequest& request) {
   HttpResponse response;
   response.content_type = "text/plain";
@@ -127,6 +133,7 @@ TEST_CASE("too large a body is 413, announced or not") {
   raw.Say("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n" +
           std::string(2048, 'x') + "\r\n0\r\n\r\n");
   CHECK(absl::StartsWith(raw.HearAll(), "HTTP/1.1 413"));
+  CHECK(Exceeded(*listener, "max_body_bytes") == 2);
 }
 
 TEST_CASE("too large a header is 431, and what is no HTTP is 400") {
@@ -134,6 +141,7 @@ TEST_CASE("too large a header is 431, and what is no HTTP is 400") {
   RawSocket large(listener->port());
   large.Say("GET / HTTP/1.1\r\nHost: x\r\nX-Pad: " + std::string(20'000, 'p') + "\r\n\r\n");
   CHECK(absl::StartsWith(large.HearAll(), "HTTP/1.1 431"));
+  CHECK(Exceeded(*listener, "max_header_bytes") == 1);
   RawSocket junk(listener->port());
   junk.Say("what is this\r\n\r\n");
   CHECK(absl::StartsWith(junk.HearAll(), "HTTP/1.1 400"));
@@ -183,6 +191,25 @@ TEST_CASE("more than can wait is 503 with Retry-After") {
   CHECK(reply->status == 503);
   CHECK(reply->headers.at("retry-after") == "1");
   CHECK(listener->stats().turned_away == 1);
+  CHECK(Exceeded(*listener, "max_waiting") == 1);
+}
+
+TEST_CASE("more bytes of bodies at a time than are held are 503 with Retry-After") {
+  ListenerOptions options = Small();
+  options.bodies_bytes = 1500;
+  const auto listener = MustStart(options, Echo);
+  RawSocket first(listener->port());
+  first.Say("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n");
+  // It is asked for its body, so room for it is held.
+  CHECK(absl::StartsWith(first.HearUntil("\r\n\r\n"), "HTTP/1.1 100"));
+  CHECK(listener->stats().limits.at("max_bodies_bytes").used == 1000);
+  ingest::HttpCall call = To(*listener, "/");
+  call.method = "POST";
+  call.body = std::string(600, 'x');
+  const auto reply = ingest::Fetch(call);
+  REQUIRE(reply.ok());
+  CHECK(reply->status == 503);
+  CHECK(Exceeded(*listener, "max_bodies_bytes") == 1);
 }
 
 TEST_CASE("more connections than allowed are told so") {
@@ -194,6 +221,7 @@ TEST_CASE("more connections than allowed are told so") {
   CHECK(absl::StrContains(first.HearUntil("GET /1 "), "200"));
   RawSocket second(listener->port());
   CHECK(absl::StartsWith(second.HearAll(), "HTTP/1.1 503"));
+  CHECK(Exceeded(*listener, "max_connections") == 1);
 }
 
 TEST_CASE("what a handler throws is answered 500") {

@@ -149,6 +149,7 @@ class LoadCommand : public Command {
     options.strict = strict_;
     options.again = again_;
     options.now = Now();
+    options.input = InputLimitsFrom(place_.settings);
     const std::pair<const char*, std::string> given[] = {
         {"at", at_},
         {"format", format_},

@@ -39,7 +39,13 @@ absl::StatusOr<server::NodeOptions> NodeOptionsFrom(const Settings& settings) {
   options.listener.max_connections = static_cast<int>(settings.Number(Setting::kMaxConnections));
   options.listener.body_bytes = settings.Number(Setting::kMaxBodyBytes);
   options.listener.bodies_bytes =
-      std::max(options.listener.bodies_bytes, options.listener.body_bytes);
+      std::max(settings.Number(Setting::kMaxBodiesBytes), options.listener.body_bytes);
+  options.listener.header_bytes = static_cast<uint32_t>(
+      std::min<uint64_t>(settings.Number(Setting::kMaxHeaderBytes), 1u << 20));
+  options.listener.max_waiting = static_cast<int>(settings.Number(Setting::kMaxWaiting));
+  options.api.max_loads = static_cast<int>(settings.Number(Setting::kMaxLoads));
+  options.api.budget = BudgetFrom(settings);
+  options.api.input = InputLimitsFrom(settings);
   options.api.max_ingests = static_cast<int>(settings.Number(Setting::kMaxIngests));
   options.api.hosts = settings.Texts(Setting::kAllowHosts);
   options.api.hosts.push_back(options.listener.address);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "server/times.h"
 #include "tools/kgctl/settings_file.h"
+#include "tools/kgctl/settings_limits.h"
 #include "tools/kgctl/table.h"
 
 namespace kg::kgctl {
@@ -99,12 +100,17 @@ absl::Status Check(const SettingInfo& info, const std::string& text) {
   return absl::OkStatus();
 }
 
+const std::vector<SettingInfo>* WithLimits(std::vector<SettingInfo>* settings) {
+  for (SettingInfo& limit : LimitSettings()) settings->push_back(std::move(limit));
+  return settings;
+}
+
 }  // namespace
 
 const std::vector<SettingInfo>& AllSettings() {
   using T = SettingType;
   constexpr unsigned kAll = kQuestions | kLoad | kServe | kVerify;
-  static const auto* settings = new std::vector<SettingInfo>{
+  static const auto* settings = WithLimits(new std::vector<SettingInfo>{
       {Setting::kDataDir,
        "--data-dir",
        "DIR",
@@ -295,7 +301,7 @@ const std::vector<SettingInfo>& AllSettings() {
        "2",
        kServe,
        "Bodies decoded at a time; further ones get 503"},
-  };
+  });
   return *settings;
 }
 
@@ -405,6 +411,7 @@ DatabaseOptions DatabaseOptionsFrom(const Settings& settings) {
     options.future_tolerance = settings.Time(Setting::kFutureTolerance);
   if (!settings.Text(Setting::kWriteBufferBytes).empty())
     options.write_buffer_bytes = settings.Number(Setting::kWriteBufferBytes);
+  SetDatabaseLimits(settings, &options);
   for (const std::string& option : settings.Texts(Setting::kRocksdbOptions)) {
     const size_t equals = option.find('=');
     options.rocksdb_options[option.substr(0, equals)] = option.substr(equals + 1);

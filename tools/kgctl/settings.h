@@ -8,6 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/database.h"
+#include "ingest/decoder.h"
+#include "query/budget.h"
 #include "storage/types.h"
 #include "tools/kgctl/command.h"
 
@@ -37,6 +39,34 @@ enum class Setting {
   kMaxConnections,
   kMaxBodyBytes,
   kMaxIngests,
+  kMaxWaiting,
+  kMaxHeaderBytes,
+  kMaxBodiesBytes,
+  kMaxLoads,
+  kQueryTime,
+  kQueryNodes,
+  kQueryEdges,
+  kQueryBytes,
+  kQueryResults,
+  kMaxViewAge,
+  kMaxOpenFiles,
+  kMaxWalBytes,
+  kMaxDocumentBytes,
+  kMaxDepth,
+  kMaxLabels,
+  kMaxFields,
+  kMaxValueBytes,
+  kMaxLineBytes,
+  kMaxBatch,
+  kMaxBatchBytes,
+  kMaxRecordBytes,
+  kMaxRecordItems,
+  kMaxNameBytes,
+  kMaxMessageBytes,
+  kMaxScopes,
+  kMaxDeadLetters,
+  kMaxPositions,
+  kMaxDirtySlots,
 };
 
 enum class SettingType {
@@ -108,6 +138,10 @@ class Settings {
   std::map<Setting, Value> values_;
 };
 
+// What a question may cost.
+query::Budget BudgetFrom(const Settings& settings);
+// What one input may cost.
+ingest::Limits InputLimitsFrom(const Settings& settings);
 // What a database is opened with.
 DatabaseOptions DatabaseOptionsFrom(const Settings& settings);
 

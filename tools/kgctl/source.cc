@@ -19,12 +19,13 @@ namespace json = boost::json;
 
 class DirectorySource : public Source {
  public:
-  DirectorySource(std::unique_ptr<Database> database, std::string backup_dir)
-      : database_(std::move(database)), backup_dir_(std::move(backup_dir)) {}
+  DirectorySource(std::unique_ptr<Database> database, std::string backup_dir, query::Budget budget)
+      : database_(std::move(database)), backup_dir_(std::move(backup_dir)), budget_(budget) {}
 
   absl::StatusOr<json::value> Ask(absl::string_view question,
                                   const server::Params& params) override {
     server::AskOptions options;
+    options.budget = budget_;
     // Nobody else waits for this process, so a question may take longer than on a node.
     options.budget.time = std::chrono::seconds(20);
     options.backup_dir = backup_dir_;
@@ -35,6 +36,7 @@ class DirectorySource : public Source {
  private:
   const std::unique_ptr<Database> database_;
   const std::string backup_dir_;
+  const query::Budget budget_;
 };
 
 class NodeSource : public Source {
@@ -129,8 +131,8 @@ absl::StatusOr<std::unique_ptr<Source>> Source::Open(const Place& place) {
   options.create_if_missing = false;
   absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(place.data_dir, options);
   if (!database.ok()) return database.status();
-  return std::make_unique<DirectorySource>(*std::move(database),
-                                           place.settings.Text(Setting::kBackupDir));
+  return std::make_unique<DirectorySource>(
+      *std::move(database), place.settings.Text(Setting::kBackupDir), BudgetFrom(place.settings));
 }
 
 }  // namespace kg::kgctl
