@@ -24,7 +24,7 @@ namespace kg::server {
 // for the other at every batch.
 class Applier {
  public:
-  static constexpr size_t kWaiting = 8;
+  static constexpr size_t kWaiting = 4;
 
   // `database` must outlive the applier.
   explicit Applier(Database* database) : database_(database) {}

@@ -15,6 +15,9 @@ constexpr char kReading[] = "1";
 constexpr char kFilePosition[] = "file:";
 constexpr size_t kMostFilesText = 4096;
 constexpr size_t kLettersLookedAt = 100'000;
+// A load says much of the same things again and again: what a commit writes once of each is the
+// less the more it holds.
+constexpr size_t kLoadBatch = 4000;
 constexpr auto kLiveFlush = std::chrono::seconds(1);
 
 Timestamp SteadyNow() {
@@ -95,6 +98,7 @@ absl::StatusOr<std::unique_ptr<LoadRun>> LoadRun::Create(Database* database, Loa
     how["files"] = run->options_.files;
 
   ApplySink::Options sink;
+  sink.batch_mutations = kLoadBatch;
   sink.strict = run->options_.strict;
   sink.hold_completeness = true;
   sink.read_with = EncodeQuery(how);
