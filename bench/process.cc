@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,11 +59,16 @@ ProcessResult RunProcess(const std::vector<std::string>& command) {
   close(fd);
   if (spawned != 0) Check(absl::NotFoundError(command[0]), "starting a program");
   int status = 0;
-  while (waitpid(pid, &status, WNOHANG) == 0) {
+  rusage used = {};
+  while (wait4(pid, &status, WNOHANG, &used) == 0) {
     if (const uint64_t peak = PeakOf(pid); peak > 0) result.peak_bytes = peak;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   result.seconds = watch.seconds();
+  for (const timeval& part : {used.ru_utime, used.ru_stime}) {
+    result.processor_seconds +=
+        static_cast<double>(part.tv_sec) + static_cast<double>(part.tv_usec) * 1e-6;
+  }
   if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
   std::ostringstream text;

@@ -8,8 +8,9 @@ namespace kg::bench {
 
 struct ProcessResult {
   double seconds = 0;
-  uint64_t peak_bytes = 0;  // resident, at most
-  int exit_code = -1;       // -1: ended by a signal
+  double processor_seconds = 0;  // of all its threads, the kernel's part included
+  uint64_t peak_bytes = 0;       // resident, at most
+  int exit_code = -1;            // -1: ended by a signal
   int signal = 0;
   std::string output;  // what it printed
 };
