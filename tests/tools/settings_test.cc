@@ -54,6 +54,9 @@ TEST_CASE("a wrong line of the file is named with what was meant") {
   };
   fails("\nretentoin = \"7d\"\n", "kg.toml:2: retentoin is no setting; did you mean 'retention'?");
   fails(std::string("a = 1\n[\0x]\n", 11), "kg.toml:2: there is a control character");
+  fails("workers = 4\n\n[(\n", "kg.toml:3: this is no TOML");
+  fails("retention\u00e4 = \"7d\"\n", "kg.toml:1: ");
+  fails("[(", "kg.toml:1: this is no TOML");
   fails("retention = 7\n", "kg.toml:1: retention is of the wrong type; give a duration in quotes");
   fails("max_bytes = [1]\n", "kg.toml:1: max_bytes is of the wrong type");
   fails("workers = \"four\"\n", "kg.toml:1: workers is of the wrong type; give a whole number");
