@@ -3,20 +3,26 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+
+#include "engine/internal/packed_episode.h"
 
 namespace kg {
 namespace {
 
 constexpr int kBits = 64;
+using records::kMaxWidthMinutes;
 
 Timestamp SlotOf(Timestamp t, int width_minutes) {
   const int64_t width = int64_t{width_minutes} * 60 * 1'000'000;
-  int64_t us = ToMicros(t);
-  us -= ((us % width) + width) % width;
-  return FromMicros(us);
+  const int64_t us = ToMicros(t);
+  const int64_t behind = ((us % width) + width) % width;
+  if (us < std::numeric_limits<int64_t>::min() + behind) return kBeginning;
+  return FromMicros(us - behind);
 }
 
-// Folds points into the smallest width at which they fit.
+// Folds points into the smallest width at which they fit; into the widest if they fit at none,
+// which takes times that only damage brings.
 void Coarsen(std::vector<SeriesPoint>* points, int* width_minutes, int at_least) {
   for (;;) {
     std::sort(points->begin(), points->end(),
@@ -33,6 +39,7 @@ void Coarsen(std::vector<SeriesPoint>* points, int* width_minutes, int at_least)
     }
     *points = std::move(out);
     if (points->size() <= EpisodeRecord::kMaxPoints && *width_minutes >= at_least) return;
+    if (*width_minutes > kMaxWidthMinutes / 2) return;
     *width_minutes *= 2;
   }
 }

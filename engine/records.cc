@@ -117,6 +117,12 @@ absl::StatusOr<EpisodeRecord> DecodeEpisode(ScopeId scope, absl::string_view row
   if (!row.empty() && row[0] == kPackedEpisode) return UnpackEpisode(scope, row);
   auto t = Unpack<fb::Episode>(row);
   if (!t.ok()) return t.status();
+  if (t->category > static_cast<uint8_t>(Category::kNoise) ||
+      t->severity > static_cast<uint8_t>(Severity::kFatal) ||
+      t->time_source > static_cast<uint8_t>(TimeSource::kWallClock) ||
+      t->width_minutes > static_cast<uint32_t>(kMaxWidthMinutes)) {
+    return absl::DataLossError("damaged record");
+  }
   EpisodeRecord e;
   e.scope = scope;
   e.resource = ResourceId(t->resource);

@@ -218,7 +218,7 @@ absl::StatusOr<EpisodeRecord> UnpackEpisode(ScopeId scope, absl::string_view row
   if ((has & kOtherIds) != 0) {
     for (size_t n = u.Count(); n > 0; --n) e.other_ids.push_back(u.Id());
   }
-  if ((has & kWidth) != 0) e.width_minutes = static_cast<int>(u.Varint());
+  const uint64_t width_minutes = (has & kWidth) != 0 ? u.Varint() : 1;
   if ((has & kPoints) != 0) UnpackPoints(&e, &u);
   if ((has & kPaths) != 0) {
     for (size_t n = u.Count(); n > 0; --n) e.paths.push_back(u.Text());
@@ -234,7 +234,11 @@ absl::StatusOr<EpisodeRecord> UnpackEpisode(ScopeId scope, absl::string_view row
       e.runs.push_back(run);
     }
   }
-  if (!u.done() || e.width_minutes < 1) return damaged();
+  if (!u.done() || width_minutes < 1 || width_minutes > kMaxWidthMinutes ||
+      e.time_source > TimeSource::kWallClock) {
+    return damaged();
+  }
+  e.width_minutes = static_cast<int>(width_minutes);
   return e;
 }
 

@@ -21,6 +21,8 @@
 namespace kg::records {
 
 inline constexpr char kPackedEpisode = 0x21;
+// A record whose points are wider apart than two thousand years is damaged.
+inline constexpr int kMaxWidthMinutes = 1 << 30;
 
 std::string PackEpisode(const EpisodeRecord& e);
 // DataLoss when the bytes are not a whole record.

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "absl/strings/numbers.h"
@@ -13,6 +14,8 @@
 #include "engine/internal/migrate.h"
 #include "engine/records.h"
 #include "engine/verify.h"
+#include "schemas/records_generated.h"
+#include "storage/records.h"
 #include "storage/store.h"
 #include "tests/semantics/fixture.h"
 
@@ -243,6 +246,48 @@ TEST_CASE("an episode is unpacked as it was packed") {
     REQUIRE(back.ok());
     CHECK(*back == full);
   }
+}
+
+std::string RowOfFormat1(const fb::EpisodeT& episode) {
+  flatbuffers::FlatBufferBuilder builder;
+  return storage::EncodeTable(&builder, fb::Episode::Pack(builder, &episode));
+}
+
+TEST_CASE("a row of format 1 with a kind or a width that is none is damaged") {
+  fb::EpisodeT good;
+  good.category = 4;
+  good.severity = 3;
+  good.time_source = 5;
+  good.width_minutes = 1u << 30;
+  REQUIRE(records::DecodeEpisode(ScopeId(3), RowOfFormat1(good)).ok());
+  const auto refused = [&](auto member, auto value) {
+    fb::EpisodeT bad = good;
+    bad.*member = value;
+    return absl::IsDataLoss(records::DecodeEpisode(ScopeId(3), RowOfFormat1(bad)).status());
+  };
+  CHECK(refused(&fb::EpisodeT::category, 5));
+  CHECK(refused(&fb::EpisodeT::severity, 4));
+  CHECK(refused(&fb::EpisodeT::time_source, 6));
+  CHECK(refused(&fb::EpisodeT::width_minutes, (1u << 30) + 1));
+}
+
+TEST_CASE("a width or a source of time that is none is damage in a packed row") {
+  EpisodeRecord bad = Full();
+  bad.time_source = static_cast<TimeSource>(6);
+  CHECK_FALSE(records::DecodeEpisode(ScopeId(3), records::EncodeEpisode(bad)).ok());
+  bad = Full();
+  bad.width_minutes = std::numeric_limits<int>::max();
+  CHECK_FALSE(records::DecodeEpisode(ScopeId(3), records::EncodeEpisode(bad)).ok());
+}
+
+TEST_CASE("points at the ends of time are kept within bounds") {
+  EpisodeRecord e;
+  for (int i = 0; i < 1000; ++i)
+    e.AddPoint(FromMicros(std::numeric_limits<int64_t>::min() / 500 * (i - 500)), 1, 1);
+  e.AddPoint(kBeginning, 1, 1);
+  e.AddPoint(kForever, 1, 1);
+  CHECK(e.width_minutes == 1 << 30);
+  CHECK(e.points.size() <= 288);  // 2^64 us in slots of 2^30 minutes
 }
 
 TEST_CASE("damaged packed rows are told and never read beyond their end") {
