@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "tests/tools/support.h"
 
 // kgctl verify, as a person runs it.
@@ -42,7 +43,9 @@ TEST_CASE("verify says that nothing is wrong and what it has read") {
   const Ran ran = Run(dir, "verify");
   INFO(ran.out << ran.err);
   CHECK(ran.code == 0);
-  CHECK(ran.err.empty());
+  // On a slow machine how far it is.
+  for (const absl::string_view line : absl::StrSplit(ran.err, '\n', absl::SkipEmpty()))
+    CHECK(absl::StartsWith(line, "kgctl verify: "));
   CHECK(absl::StrContains(ran.out, "nothing is wrong"));
   CHECK(absl::StrContains(ran.out, "episode (E)"));
   const json::value report = json::parse(Run(dir, "verify -o json").out);
