@@ -253,13 +253,19 @@ std::string FaultFs::Keep(const std::string& name) {
   const std::string directory = DirectoryOf(name) + kKeptDirectory;
   fs::create_directories(directory, error);
   std::string kept = directory + "/" + std::to_string(++kept_);
-  fs::rename(name, kept, error);
-  auto extent = files_.extract(name);
+  return Move(name, kept) ? kept : "";
+}
+
+// A file and what is known of it.
+bool FaultFs::Move(const std::string& from, const std::string& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  auto extent = files_.extract(from);
   if (!extent.empty()) {
-    extent.key() = kept;
+    extent.key() = to;
     files_.insert(std::move(extent));
   }
-  return error ? "" : kept;
+  return !error;
 }
 
 void FaultFs::Forget(const Change& change) {
@@ -271,25 +277,18 @@ void FaultFs::Forget(const Change& change) {
 
 void FaultFs::TakeBack(const Change& change) {
   std::error_code error;
-  const auto move = [&](const std::string& from, const std::string& to) {
-    fs::rename(from, to, error);
-    auto extent = files_.extract(from);
-    if (extent.empty()) return;
-    extent.key() = to;
-    files_.insert(std::move(extent));
-  };
   switch (change.kind) {
     case Change::Kind::kCreated:
       fs::remove(change.name, error);
       files_.erase(change.name);
       break;
     case Change::Kind::kRenamed:
-      move(change.name, change.from);
+      Move(change.name, change.from);
       break;
     case Change::Kind::kDeleted:
       break;
   }
-  if (!change.kept.empty()) move(change.kept, change.name);
+  if (!change.kept.empty()) Move(change.kept, change.name);
 }
 
 void FaultFs::Restart(uint64_t seed) {

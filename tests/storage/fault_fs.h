@@ -116,6 +116,7 @@ class FaultFs final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus Check(FileOp op, const std::string& name, Fault::Kind* kind)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string Keep(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Move(const std::string& from, const std::string& to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TakeBack(const Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
