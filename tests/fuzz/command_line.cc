@@ -106,6 +106,8 @@ Seeds SettingsFileSeeds() {
       "data_dir = \"/var/lib/kg\"\nretention = \"7d\"\nmax_bytes = 1073741824\nworkers = 4\n",
       "allow_hosts = [\"kg\", \"node.example\"]\ncache_bytes = \"64MiB\"\n",
       "[rocksdb]\nmax_open_files = 100\nallow_mmap_reads = true\nx = 1.5\n",
+      "[(",
+      "k\u00e4 = 1",
       "# nothing\nlisten = '127.0.0.1:0'\nserver = \"\"\"http://a\"\"\"\n",
   };
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -7,7 +8,8 @@
 #include "tests/fuzz/targets.h"
 
 // libFuzzer over one target, which KG_FUZZ_TARGET names. Without a name it lists them; with
-// KG_FUZZ_SEEDS it writes the target's seeds into that folder instead of fuzzing.
+// KG_FUZZ_SEEDS it writes the target's seeds into that folder instead of fuzzing, as many as
+// KG_FUZZ_SECONDS are for.
 
 namespace kg::fuzz {
 namespace {
@@ -25,10 +27,15 @@ std::string Variable(const char* name) {
   std::exit(code);
 }
 
+// libFuzzer runs all seeds before it looks at the clock, so of a slow target there must be no more
+// than the time is for.
 [[noreturn]] void WriteSeeds(const std::string& folder) {
-  int count = 0;
-  for (const std::string& seed : target->seeds())
-    std::ofstream(folder + "/" + std::to_string(++count), std::ios::binary) << seed;
+  const std::vector<std::string> seeds = target->seeds();
+  const size_t seconds = std::strtoul(Variable("KG_FUZZ_SECONDS").c_str(), nullptr, 10);
+  const size_t wanted = std::max<size_t>(1, static_cast<size_t>(target->rounds) * seconds / 10);
+  const size_t step = seconds == 0 ? 1 : (seeds.size() + wanted - 1) / wanted;
+  for (size_t i = 0; i < seeds.size(); i += step)
+    std::ofstream(folder + "/" + std::to_string(i), std::ios::binary) << seeds[i];
   std::exit(0);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <memory>
 #include <string>
@@ -31,18 +32,23 @@ using server::HttpResponse;
 constexpr char kSecret[] = "hunter2";  // planted in the small database
 
 bool SaysSecret(const HttpRequest& request) {
-  for (const auto& [name, value] : request.query) {
-    if (absl::StrContains(name, kSecret) || absl::StrContains(value, kSecret)) return true;
-  }
-  return absl::StrContains(request.path, kSecret) || absl::StrContains(request.body, kSecret);
+  const auto says = [](const auto& texts) {
+    return std::any_of(texts.begin(), texts.end(), [](const auto& text) {
+      return absl::StrContains(text.first, kSecret) || absl::StrContains(text.second, kSecret);
+    });
+  };
+  return says(request.query) || says(request.headers) || absl::StrContains(request.path, kSecret) ||
+         absl::StrContains(request.body, kSecret);
 }
 
-// What every answer must be, whatever was asked.
-void CheckAnswer(const HttpRequest& request, const HttpResponse& response) {
+enum class Secret { kIsUntold, kWasTold };
+
+// What every answer must be, whatever was asked. Who names the secret already is told so, and what
+// was put in under its name is shown under it: fuzzers learn words.
+void CheckAnswer(const HttpResponse& response, Secret secret) {
   Expect(response.status >= 200 && response.status <= 599, "a status is one");
   Expect(response.status != 500, "no question is the server's fault");
-  // Who names it already is told so: fuzzers learn words.
-  Expect(SaysSecret(request) || !absl::StrContains(response.body, kSecret),
+  Expect(secret == Secret::kWasTold || !absl::StrContains(response.body, kSecret),
          "no answer holds a secret");
   if (!absl::StrContains(response.content_type, "json") || response.body.empty()) return;
   boost::system::error_code error;
@@ -72,13 +78,15 @@ struct PortNode : Node {
     options.body_bytes = 1 << 20;
     auto started = server::Listener::Start(options, [this](const HttpRequest& request) {
       HttpResponse response = api.Handle(request);
-      CheckAnswer(request, response);
+      if (SaysSecret(request)) secret = Secret::kWasTold;
+      CheckAnswer(response, secret);
       return response;
     });
     Expect(started.ok(), "a port can be had");
     listener = *std::move(started);
   }
   ~PortNode() { listener->Stop(); }
+  Secret secret = Secret::kIsUntold;  // the one worker's
   std::unique_ptr<server::Listener> listener;
 };
 
@@ -210,7 +218,9 @@ void Questions(absl::string_view input) {
   static Node* const node = new Node();
   HttpRequest request;
   request.method = "GET";
-  if (server::ParseTarget(input, &request).ok()) CheckAnswer(request, node->api.Handle(request));
+  if (!server::ParseTarget(input, &request).ok()) return;
+  CheckAnswer(node->api.Handle(request),
+              SaysSecret(request) ? Secret::kWasTold : Secret::kIsUntold);
 }
 
 Seeds QuestionSeeds() {

@@ -19,7 +19,7 @@ struct Target {
   // Good inputs, made from what the repository holds.
   std::vector<std::string> (*seeds)();
   size_t max_bytes = 8192;  // of one input
-  int rounds = 400;         // mutilated seeds that the tests try
+  int rounds = 400;         // mutilated seeds that the tests try: what ten seconds are good for
 };
 
 const std::vector<Target>& Targets();
