@@ -1,4 +1,4 @@
-// Linked into test binaries under the thread sanitizer only. libabsl as Debian ships it is not
+// Linked into programs under the thread sanitizer only. libabsl as Debian ships it is not
 // instrumented, so the sanitizer can't see that absl::Mutex orders anything. The definitions here
 // take the place of the library's at load time, do the same work through it, and tell the
 // sanitizer.
