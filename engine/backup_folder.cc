@@ -95,7 +95,7 @@ absl::Status RemoveBackup(const std::string& dir) {
     if (!locked.ok()) return locked.status();
     lock = *std::move(locked);
     if (absl::Status s = storage::RemoveAll(manifest); !s.ok()) return s;
-    if (absl::Status s = storage::SyncDirectoryEntry(dir); !s.ok()) return s;
+    if (absl::Status s = storage::SyncPath(dir); !s.ok()) return s;
   }
   return storage::RemoveAll(dir);
 }
@@ -159,7 +159,7 @@ absl::StatusOr<BackupEntry> BackupFolder::Create(Database* database,
   if (absl::Status s = storage::MakePrivateDirectory(make.backup_dir); !s.ok()) return s;
   auto made = internal::MakeBackup(make);
   if (made.ok()) {
-    if (absl::Status synced = storage::SyncDirectoryEntry(path_); !synced.ok()) made = synced;
+    if (absl::Status synced = storage::SyncPath(path_); !synced.ok()) made = synced;
   }
   if (!made.ok()) {
     RemoveBackup(make.backup_dir).IgnoreError();
@@ -220,7 +220,7 @@ absl::StatusOr<PruneReport> BackupFolder::Prune(const PruneRule& rule) const {
     report.removed.push_back(entry.name);
     report.freed_bytes += own;
   }
-  if (absl::Status synced = storage::SyncDirectoryEntry(path_); !synced.ok()) return synced;
+  if (absl::Status synced = storage::SyncPath(path_); !synced.ok()) return synced;
   return report;
 }
 

@@ -73,13 +73,13 @@ class Target {
   }
 
   absl::Status Move() {
-    if (absl::Status s = storage::SyncDirectoryEntry(work_); !s.ok()) return s;
+    if (absl::Status s = storage::SyncPath(work_); !s.ok()) return s;
     if (absl::Status s = storage::RenameDirectory(work_, target_); !s.ok()) {
       return absl::Status(s.code(), absl::StrCat(s.message(),
                                                  "; where a disk is mounted name a directory "
                                                  "below"));
     }
-    return storage::SyncDirectoryEntry(fs::path(target_).parent_path().string());
+    return storage::SyncPath(fs::path(target_).parent_path().string());
   }
 
  private:

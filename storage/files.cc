@@ -196,7 +196,7 @@ absl::Status ReplaceFile(const std::string& path, absl::string_view bytes) {
     ::unlink(fresh.c_str());
     return status;
   }
-  return SyncDirectoryEntry(fs::path(path).parent_path().string());
+  return SyncPath(fs::path(path).parent_path().string());
 }
 
 absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) {
@@ -216,9 +216,9 @@ absl::Status MakePrivateDirectory(const std::string& path) {
   return Errno("create", path);
 }
 
-absl::Status SyncDirectoryEntry(const std::string& path) {
+absl::Status SyncPath(const std::string& path) {
   const std::string name = path.empty() ? "." : path;
-  const Descriptor fd(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return Errno("open", name);
   return ::fsync(fd.get()) == 0 ? absl::OkStatus() : Errno("fsync", name);
 }

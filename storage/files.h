@@ -61,8 +61,9 @@ absl::Status ReplaceFile(const std::string& path, absl::string_view bytes);
 absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path);
 // One directory for its owner only; its parent is there. AlreadyExists.
 absl::Status MakePrivateDirectory(const std::string& path);
-// fsync of the directory itself: what was created, renamed and removed in it is on disk.
-absl::Status SyncDirectoryEntry(const std::string& path);
+// fsync of a file, or of a directory itself: what was created, renamed and removed in it is on
+// disk.
+absl::Status SyncPath(const std::string& path);
 // Moves a directory; FailedPrecondition when there is something else than an empty one at `to`.
 absl::Status RenameDirectory(const std::string& from, const std::string& to);
 // Whatever is at `path`, with all below; nothing there is fine.

@@ -101,7 +101,7 @@ absl::StatusOr<std::vector<BackupFile>> CopyOver(const std::string& checkpoint_d
     if (!sum.ok()) return sum.status();
     files.push_back({name, sum->bytes, sum->checksum});
   }
-  if (absl::Status synced = storage::SyncDirectoryEntry(data_dir); !synced.ok()) return synced;
+  if (absl::Status synced = storage::SyncPath(data_dir); !synced.ok()) return synced;
   return files;
 }
 

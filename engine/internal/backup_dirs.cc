@@ -99,7 +99,7 @@ absl::StatusOr<BackupManifest> MakeBackup(const MakeBackupOptions& make) {
   manifest.files = *std::move(files);
   manifest.begun = begun;
   manifest.finished = NowOf(make.options->now);
-  if (absl::Status s = storage::SyncDirectoryEntry(make.backup_dir); !s.ok()) return s;
+  if (absl::Status s = storage::SyncPath(make.backup_dir); !s.ok()) return s;
   const std::string path = absl::StrCat(make.backup_dir, "/", kManifestFile);
   if (absl::Status s = storage::ReplaceFile(path, EncodeManifest(manifest)); !s.ok()) return s;
   return manifest;

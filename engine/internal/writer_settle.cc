@@ -325,11 +325,8 @@ void Writer::WriteTree(BurstId root) {
   fb::IncidentT row;
   row.anchor_onset = ToMicros(root.second.onset);
   row.anchor_hash = root.second.hash.value;
-  incidents_.ForEachFrom(std::make_pair(tree.scope, tree.root), [&](const IncidentPtr& i) {
-    if (i->scope == tree.scope && i->root == tree.root)
-      row.members = static_cast<uint32_t>(i->members.size());
-    return false;
-  });
+  if (const IncidentPtr known = FindTree(incidents_, tree.scope, tree.root))
+    row.members = static_cast<uint32_t>(known->members.size());
   if (row.members == 0 && burst_slot_.count(root) > 0) {
     const BurstId next = RootOf(root);
     IncidentTree heir;
@@ -353,12 +350,7 @@ void Writer::WriteTree(BurstId root) {
 
 // The ids under which a tree was known go on naming the tree that it is part of now.
 void Writer::AddAlias(uint64_t old_id, BurstId heir) {
-  IncidentPtr tree;
-  incidents_.ForEachFrom(std::make_pair(ScopeId(heir.first), heir.second),
-                         [&](const IncidentPtr& i) {
-                           if (i->scope == ScopeId(heir.first) && i->root == heir.second) tree = i;
-                           return false;
-                         });
+  const IncidentPtr tree = FindTree(incidents_, ScopeId(heir.first), heir.second);
   if (tree == nullptr) return;
   auto changed = std::make_shared<IncidentTree>(*tree);
   std::set<uint64_t> aliases(changed->aliases.begin(), changed->aliases.end());

@@ -47,19 +47,21 @@ absl::StatusOr<std::vector<Timestamp>> StoreImpl::CreateFor(std::vector<Timestam
 absl::StatusOr<std::vector<std::shared_ptr<ColumnFamily>>> StoreImpl::CreateFamilies(
     const std::vector<Interval>& spans) {
   std::vector<std::string> names;
-  for (const Interval& span : spans) names.push_back(BucketName(span.from));
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  std::vector<std::shared_ptr<ColumnFamily>> families;
-  if (names.empty()) return families;
-  const rocksdb::Status s = (*db_)->CreateColumnFamilies(family_options_, names, &handles);
-  for (rocksdb::ColumnFamilyHandle* handle : handles) {
-    families.push_back(std::make_shared<ColumnFamily>(db_, handle));
+  for (const Interval& span : spans) {
+    if (!spare_.contains(BucketName(span.from))) names.push_back(BucketName(span.from));
   }
-  if (s.ok()) return families;
-  // Some may exist now. They are empty and without a row: what can't be dropped here is at the next
-  // open.
-  (*db_)->DropColumnFamilies(handles).PermitUncheckedError();
-  return FromRocks(s, "create bucket");
+  rocksdb::Status s;
+  if (!names.empty()) {
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    s = (*db_)->CreateColumnFamilies(family_options_, names, &handles);
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      spare_[handle->GetName()] = std::make_shared<ColumnFamily>(db_, handle);
+    }
+  }
+  if (!s.ok()) return FromRocks(s, "create bucket");
+  std::vector<std::shared_ptr<ColumnFamily>> families;
+  for (const Interval& span : spans) families.push_back(spare_.at(BucketName(span.from)));
+  return families;
 }
 
 absl::Status StoreImpl::ApplyPlan(const BucketPlan& plan) {
@@ -87,6 +89,7 @@ absl::Status StoreImpl::ApplyPlan(const BucketPlan& plan) {
   for (const auto& [start, entry] : changed) PutBucketRow(&batch, entry.row);
   if (absl::Status s = WriteManifest(&batch); !s.ok()) return s;
 
+  for (const Interval& span : plan.create) spare_.erase(BucketName(span.from));
   absl::MutexLock lock(&map_mu_);
   for (auto& [start, entry] : changed) entries_[start] = std::move(entry);
   Publish();
@@ -142,7 +145,7 @@ absl::Status StoreImpl::WriteManifest(rocksdb::WriteBatch* batch) {
   write.sync = true;
   write.ignore_missing_column_families = true;
   const rocksdb::Status s = (*db_)->Write(write, batch);
-  return s.ok() ? absl::OkStatus() : Fail(FromRocks(s, "manifest write failed"));
+  return s.ok() ? absl::OkStatus() : NotWritten(s, "manifest write failed");
 }
 
 }  // namespace kg::storage::internal

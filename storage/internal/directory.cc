@@ -3,14 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "storage/files.h"
 #include "storage/internal/format.h"
 
 namespace kg::storage::internal {
@@ -51,19 +50,6 @@ bool MayLieInNewStore(absl::string_view name) {
     if (absl::StartsWith(name, prefix)) return true;
   }
   return absl::EndsWith(name, ".dbtmp") || absl::EndsWith(name, ".log");
-}
-
-absl::Status Errno(absl::string_view what, const std::string& path) {
-  return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", path));
-}
-
-absl::Status SyncPath(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Errno("open", path);
-  const bool synced = ::fsync(fd) == 0;
-  const absl::Status status = synced ? absl::OkStatus() : Errno("fsync", path);
-  ::close(fd);
-  return status;
 }
 
 }  // namespace

@@ -14,6 +14,11 @@ absl::Status BackgroundWatch::writes_stopped() const {
   return writes_stopped_ ? error_ : absl::OkStatus();
 }
 
+bool BackgroundWatch::write_failed() const {
+  absl::MutexLock lock(&mu_);
+  return write_failed_;
+}
+
 absl::Status BackgroundWatch::damage() const {
   absl::MutexLock lock(&mu_);
   return damage_;
@@ -46,9 +51,12 @@ bool BackgroundWatch::AwaitNoCompaction(const std::string& family, absl::Time de
       deadline);
 }
 
-void BackgroundWatch::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) {
+void BackgroundWatch::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
+                                        rocksdb::Status* status) {
   if (status->IsNoSpace()) on_no_space_();
   absl::MutexLock lock(&mu_);
+  write_failed_ = write_failed_ || reason == rocksdb::BackgroundErrorReason::kWriteCallback ||
+                  reason == rocksdb::BackgroundErrorReason::kMemTable;
   no_space_ = no_space_ || status->IsNoSpace();
   writes_stopped_ = status->severity() >= rocksdb::Status::kHardError;
   error_ = FromRocks(*status, "background work stopped");

@@ -27,6 +27,10 @@ class BackgroundWatch final : public rocksdb::EventListener {
   // The same where it is severe enough for RocksDB to refuse writes.
   absl::Status writes_stopped() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Whether a write of the store's own failed since it was opened: what it did to the log is not
+  // known. Writes that are refused because background work is stopped leave nothing there.
+  bool write_failed() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // The first damage that a reader came across; it names the file. Stays until the store is opened
   // again.
   absl::Status damage() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -50,6 +54,7 @@ class BackgroundWatch final : public rocksdb::EventListener {
   mutable absl::Mutex mu_;
   absl::Status error_ ABSL_GUARDED_BY(mu_);
   bool writes_stopped_ ABSL_GUARDED_BY(mu_) = false;
+  bool write_failed_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status damage_ ABSL_GUARDED_BY(mu_);
   bool no_space_ ABSL_GUARDED_BY(mu_) = false;
   std::map<std::string, int> compactions_ ABSL_GUARDED_BY(mu_);  // running ones by family

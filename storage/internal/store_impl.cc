@@ -91,7 +91,7 @@ absl::StatusOr<CommitInfo> StoreImpl::CommitSession(rocksdb::WriteBatch* batch,
   // gate keeps such batches from being built, this is the net below.
   write.ignore_missing_column_families = true;
   const rocksdb::Status written = (*db_)->Write(write, batch);
-  if (!written.ok()) return Fail(FromRocks(written, "commit failed"));
+  if (!written.ok()) return NotWritten(written, "commit failed");
 
   absl::MutexLock lock(&map_mu_);
   sequence_ = progress.sequence;
@@ -261,6 +261,13 @@ absl::Status StoreImpl::CheckWritable() const {
 
 absl::Status StoreImpl::At(absl::string_view step) const {
   return hooks_.at ? hooks_.at(step) : absl::OkStatus();
+}
+
+// RocksDB gives the error that stopped its background work, with a severity, as the answer to a
+// write that it has not begun.
+absl::Status StoreImpl::NotWritten(const rocksdb::Status& s, absl::string_view what) {
+  const bool refused = s.severity() != rocksdb::Status::kNoError && !db_->watch().write_failed();
+  return refused ? FromRocks(s, what) : Fail(FromRocks(s, what));
 }
 
 absl::Status StoreImpl::Fail(const absl::Status& cause) {

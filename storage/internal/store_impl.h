@@ -133,6 +133,7 @@ class StoreImpl final : public Store {
   absl::Status WriteIdentity(const StoreIdentity& next) ABSL_LOCKS_EXCLUDED(maintenance_mu_);
   absl::Status CheckWritable() const;
   absl::Status At(absl::string_view step) const;
+  absl::Status NotWritten(const rocksdb::Status& s, absl::string_view what);
   absl::Status Fail(const absl::Status& cause);
   std::shared_ptr<const BucketMap> Map() const ABSL_LOCKS_EXCLUDED(map_mu_);
   uint64_t FamilyBytes(rocksdb::ColumnFamilyHandle* family) const;
@@ -159,6 +160,10 @@ class StoreImpl final : public Store {
   StoreIdentity identity_ ABSL_GUARDED_BY(map_mu_);
   uint64_t sequence_ ABSL_GUARDED_BY(map_mu_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(map_mu_);
+
+  // Families by name that were created for a bucket whose row could not be written: empty, and
+  // taken by the next try. What is left of them goes with the next open.
+  std::map<std::string, std::shared_ptr<ColumnFamily>> spare_ ABSL_GUARDED_BY(gate_);
 
   int sweeps_due_ ABSL_GUARDED_BY(maintenance_mu_) = 0;
 };

@@ -148,19 +148,19 @@ TEST_CASE("a new bucket that finds no room is made later and costs no restart") 
   World w;
   w.MustOpen();
   w.MustApply(10);
-  // The next hour needs a column family; its first file is the MANIFEST's record of it.
+  // The next hour needs a column family; its first file is the MANIFEST's record of it. A flush
+  // that comes first takes the fault instead, and is tried again by RocksDB: then no batch is
+  // refused.
   w.disk.Arm({FileOp::kAppend, "MANIFEST", 0, 1, Fault::Kind::kNoSpace});
   int64_t acknowledged = 10;
-  bool failed = false;
   for (int i = 0; i < 40; ++i) {
     if (w.Apply().ok()) {
       acknowledged = std::max(acknowledged, w.Next());
     } else {
-      failed = true;
       w.db->Maintain().IgnoreError();
     }
   }
-  CHECK(failed);
+  CHECK(w.disk.failed() == 1);
   const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!w.db->Health().ok() && std::chrono::steady_clock::now() < patience) {
     w.db->Maintain().IgnoreError();
