@@ -1,11 +1,12 @@
+#include <algorithm>
 #include <fstream>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/json_text.h"
-#include "server/times.h"
 #include "storage/files.h"
 #include "tools/kgctl/backup_place.h"
 #include "tools/kgctl/json_view.h"
@@ -20,7 +21,14 @@ namespace json = boost::json;
 std::string AgeText(const json::value& value, const std::string& path) {
   absl::Time made;
   if (!absl::ParseTime(absl::RFC3339_full, Str(value, path), &made, nullptr)) return "-";
-  return server::FormatDuration(Duration(absl::ToInt64Microseconds(absl::Now() - made)));
+  const absl::Duration age = absl::Now() - made;
+  // One unit, as kubectl has it: the column stays narrow.
+  for (const auto& [unit, letter] :
+       {std::pair(absl::Hours(24), "d"), std::pair(absl::Hours(1), "h"),
+        std::pair(absl::Minutes(1), "m")}) {
+    if (age >= unit) return absl::StrCat(age / unit, letter);
+  }
+  return absl::StrCat(std::max<int64_t>(0, absl::ToInt64Seconds(age)), "s");
 }
 
 std::string VerifiedText(const json::value& backup) {
