@@ -9,7 +9,7 @@ install(TARGETS kg_flags kg_schemas kg_storage kg_rules kg_engine kg_query kg_in
 install(EXPORT kgTargets NAMESPACE kg:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/kg COMPONENT embed)
 
 install(FILES
-    engine/backup.h engine/database.h engine/episode.h engine/graph.h engine/mutation.h engine/rules.h engine/view.h
+    engine/backup.h engine/database.h engine/episode.h engine/graph.h engine/limits.h engine/mutation.h engine/rules.h engine/view.h
   DESTINATION include/kg/engine COMPONENT embed)
 # Part of engine/graph.h.
 install(FILES engine/internal/persistent_vector.h
