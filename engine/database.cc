@@ -228,6 +228,8 @@ class DatabaseImpl : public Database {
     }
     s.edges_open = p.edges_open;
     s.episodes = p.episodes;
+    s.event_ids_in_memory = p.event_ids_in_memory;
+    s.bursts_in_memory = p.bursts_in_memory;
     for (const auto& [scope, links] : p.links) s.links += links;
     s.dead_letters = p.dead_letters;
     s.failures = p.work.failures;
@@ -381,11 +383,12 @@ class DatabaseImpl : public Database {
     }
   }
 
-  // A store that can't take rows now (a full disk) must be found out before anything is folded. A
-  // writer whose commit failed, though the store did not, is ahead of the store: one that is
-  // restored from there goes on in its place.
+  // A store that can't take rows now (a full disk) must be found out before anything is folded;
+  // what was folded before it was found out goes first. A writer whose commit failed, though the
+  // store did not, is ahead of the store: one that is restored from there goes on in its place.
   absl::Status ReadyToWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     if (auto probe = store_->BeginWrite({}); !probe.ok()) return probe.status();
+    if (working_->writer.unwritten()) return Finish(working_->writer.WriteAgain()).status();
     if (!working_->writer.failed()) return absl::OkStatus();
     if (working_->writer.published().damage != nullptr) {
       absl::ReaderMutexLock lock(&published_mutex_);
@@ -408,7 +411,8 @@ class DatabaseImpl : public Database {
   absl::Status MaintainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     auto report = store_->Maintain();
     if (!report.ok()) return report.status();
-    if (report->dropped.empty() && !working_->writer.failed()) return absl::OkStatus();
+    const bool behind = working_->writer.failed() || working_->writer.unwritten();
+    if (report->dropped.empty() && !behind) return absl::OkStatus();
     if (auto status = ReadyToWrite(); !status.ok()) return status;
     return Finish(working_->writer.AfterDrop()).status();
   }

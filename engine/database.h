@@ -72,7 +72,10 @@ struct DatabaseStats {
   int64_t stubs = 0;              // slots that are only referred to
   int64_t edges_open = 0;
   int64_t episodes = 0;  // bursts stored, normal ones included
-  int64_t links = 0;     // POTENTIAL_CAUSE edges stored
+  // Of these, what the writer works on: the memory window and what was touched outside of it.
+  int64_t event_ids_in_memory = 0;
+  int64_t bursts_in_memory = 0;  // failures and changes
+  int64_t links = 0;             // POTENTIAL_CAUSE edges stored
   int64_t dead_letters = 0;
   // Since this process opened the database.
   int64_t failures = 0;        // new or changed failure bursts

@@ -68,6 +68,7 @@ fb::RevisionT ToTable(const RevisionRow& row) {
   r.generation = row.stretch.rank;
   r.state = row.stretch.state;
   r.point = row.point;
+  r.sightings.assign(row.sightings.begin(), row.sightings.end());
   for (const Field& f : row.fields) {
     auto field = std::make_unique<fb::FieldT>();
     field->path = f.path;
@@ -91,6 +92,7 @@ RevisionRow FromTable(const fb::RevisionT& r) {
   row.shape = static_cast<ObjectShape>(r.shape);
   row.stretch = {FromMicros(r.first), FromMicros(r.last), r.state, r.generation};
   row.point = r.point;
+  row.sightings.assign(r.sightings.begin(), r.sightings.end());
   for (const auto& f : r.fields) {
     row.fields.push_back({f->path, f->value, static_cast<FieldKind>(f->kind)});
   }
@@ -306,7 +308,8 @@ std::string EncodeResource(const Slot& slot) {
     auto managed = lane.managed.find(s.state);
     t.newest.push_back(std::make_unique<fb::RevisionT>(ToTable(
         {lane.uid, lane.shape, s, state == slot.states.end() ? Fields{} : state->second->fields,
-         managed == lane.managed.end() ? std::vector<ManagedStamp>{} : managed->second, false})));
+         managed == lane.managed.end() ? std::vector<ManagedStamp>{} : managed->second, false,
+         lane.seen.Sightings()})));
   }
   for (const auto& [mention, at] : slot.mentions) {
     auto m = std::make_unique<fb::MentionT>();
@@ -337,9 +340,15 @@ absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row) {
   return out;
 }
 
-std::string EncodeEdge(const Claims& claims, const std::vector<Stretch>* topology) {
+std::string EncodeEdge(const Claims& claims, const StretchList* topology) {
+  const bool told = topology != nullptr && !topology->empty();
+  return EncodeEdge({claims, told ? topology->stretches() : std::vector<Stretch>(),
+                     told ? topology->Sightings() : std::string()});
+}
+
+std::string EncodeEdge(const EdgeRow& row) {
   fb::EdgeT t;
-  for (const auto& [asserter, claim] : claims) {
+  for (const auto& [asserter, claim] : row.claims) {
     auto c = std::make_unique<fb::ClaimT>();
     c->asserter = asserter;
     c->flags = claim.flags;
@@ -349,9 +358,10 @@ std::string EncodeEdge(const Claims& claims, const std::vector<Stretch>* topolog
     }
     t.claims.push_back(std::move(c));
   }
-  for (const Stretch& s : topology == nullptr ? std::vector<Stretch>() : *topology) {
+  for (const Stretch& s : row.topology) {
     t.topology.insert(t.topology.end(), {Us(s.first), Us(s.last), static_cast<int64_t>(s.state)});
   }
+  t.sightings.assign(row.sightings.begin(), row.sightings.end());
   return Pack<fb::Edge>(t);
 }
 
@@ -364,6 +374,7 @@ absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row) {
     out.topology.push_back({FromMicros(t->topology[i]), FromMicros(t->topology[i + 1]),
                             static_cast<uint64_t>(t->topology[i + 2]), 0});
   }
+  out.sightings.assign(t->sightings.begin(), t->sightings.end());
   return out;
 }
 

@@ -16,7 +16,7 @@ namespace kg::records {
 std::string EncodeEpisode(const EpisodeRecord& e);
 absl::StatusOr<EpisodeRecord> DecodeEpisode(ScopeId scope, absl::string_view row);
 
-// X: the bursts under an id, by onset. Where the key is the hash of the bursts' own event id, the
+// X: the bursts under an id that stand where it stands, by onset. Where the key is the hash of the bursts' own event id, the
 // value need not name it. Rows of format 1 have keys of 16 bytes.
 struct EventIdRow {
   EpisodeHash hash;
@@ -36,6 +36,7 @@ struct RevisionRow {
   Fields fields;
   std::vector<ManagedStamp> managed;
   bool point = false;
+  std::string sightings;  // StretchList::Sightings of the whole lane; of its newest stretch only
 };
 std::string EncodeRevision(const RevisionRow& row);
 absl::StatusOr<RevisionRow> DecodeRevision(absl::string_view row);
@@ -53,12 +54,14 @@ struct ResourceRow {
 absl::StatusOr<ResourceRow> DecodeResource(absl::string_view row);
 
 using Claims = std::map<uint64_t, EdgeClaim>;  // by asserter
-// `topology`: what the topology topic said of the edge, as stretches; nullptr or empty: nothing.
-std::string EncodeEdge(const Claims& claims, const std::vector<Stretch>* topology);
 struct EdgeRow {
   Claims claims;
-  std::vector<Stretch> topology;
+  std::vector<Stretch> topology;  // what the topology topic said of the edge
+  std::string sightings;          // StretchList::Sightings of that
 };
+std::string EncodeEdge(const EdgeRow& row);
+// `topology` nullptr or empty: nothing.
+std::string EncodeEdge(const Claims& claims, const StretchList* topology);
 absl::StatusOr<EdgeRow> DecodeEdge(absl::string_view row);
 
 // T rows: a deletion of an edge (of any type where `type` is 0), or a complete listing of a kind.

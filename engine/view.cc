@@ -1,11 +1,13 @@
 #include "engine/view.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/internal/rows.h"
+#include "engine/internal/tree_rows.h"
 #include "engine/internal/view_impl.h"
 
 namespace kg {
@@ -59,6 +61,36 @@ BurstPtr FindBurst(const Graph& graph, ResourceId resource, EpisodeKey key) {
     b = node->bursts.Find(key);
   }
   return b == nullptr ? nullptr : *b;
+}
+
+IncidentPtr ViewImpl::Tree(ScopeId scope, EpisodeKey root) const {
+  IncidentPtr tree = FindTree(p_.incidents, scope, root);
+  if (tree != nullptr || p_.snapshot == nullptr) return tree;
+  auto stored = ReadTree(*p_.snapshot, scope, root, p_.expired_until);
+  archive_.Note(stored.status());
+  return stored.ok() ? *std::move(stored) : nullptr;
+}
+
+IncidentPtr ViewImpl::TreeById(ScopeId scope, uint64_t id) const {
+  if (p_.snapshot == nullptr) return nullptr;
+  std::set<uint64_t> seen;
+  while (seen.insert(id).second) {
+    auto row = ReadIncident(*p_.snapshot, scope, id);
+    archive_.Note(row.status());
+    if (!row.ok() || !row->has_value()) return FindTreeById(p_.incidents, scope, id);
+    if ((*row)->merged_into == 0) return Tree(scope, (*row)->root);
+    id = (*row)->merged_into;
+  }
+  return nullptr;
+}
+
+void ViewImpl::ForEachTree(ScopeId scope, const std::function<bool(const IncidentPtr&)>& fn) const {
+  bool more = true;
+  ForEachTreeOf(p_.incidents, scope, [&](const IncidentPtr& tree) { return more = fn(tree); });
+  if (!more || p_.snapshot == nullptr) return;
+  auto in_memory = [&](EpisodeKey root) { return FindTree(p_.incidents, scope, root) != nullptr; };
+  archive_.Note(ForEachStoredTree(*p_.snapshot, scope, p_.expired_until, in_memory, fn));
+  archive_.Note(p_.snapshot->status());
 }
 
 int64_t ViewImpl::Links(ScopeId scope) const {
@@ -218,25 +250,29 @@ absl::Status ViewImpl::ForEachEpisodeOf(ScopeId scope, ResourceId resource, Inte
 absl::StatusOr<std::vector<EpisodeKey>> ViewImpl::FindEvent(ScopeId scope,
                                                             const std::string& event_id) const {
   namespace keys = storage::keys;
+  std::set<EpisodeKey> found;
+  auto take = [&](const std::string& key,
+                  const absl::StatusOr<std::optional<std::string>>& row) -> absl::Status {
+    if (!row.ok()) return row.status();
+    if (!row->has_value()) return absl::OkStatus();
+    auto decoded = records::DecodeEventId(key, **row);
+    if (!decoded.ok()) return decoded.status();
+    for (const Interval& b : decoded->bursts) found.insert({b.from, decoded->hash});
+    return absl::OkStatus();
+  };
   // The second is how a directory of format 1 that was opened for reading has it.
   for (const std::string& key :
        {keys::EventId(keys::HashEventId(event_id)), keys::EventId(keys::Hash128Of(event_id))}) {
-    auto row = p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("X", key));
-    if (!row.ok()) return row.status();
-    const std::vector<storage::BucketPtr> buckets = p_.snapshot->buckets();
-    for (auto b = buckets.rbegin(); b != buckets.rend() && !row->has_value(); ++b) {
-      row = p_.snapshot->Get(*b, scope, storage::RecordKind::kEventIdIndex, key);
-      if (!row.ok()) return row.status();
+    auto status = take(key, p_.snapshot->Get(scope, storage::Table::kOpen, absl::StrCat("X", key)));
+    for (const storage::BucketPtr& b : p_.snapshot->buckets()) {
+      if (status.ok())
+        status = take(key, p_.snapshot->Get(b, scope, storage::RecordKind::kEventIdIndex, key));
     }
-    if (!row->has_value()) continue;
-    auto decoded = records::DecodeEventId(key, **row);
-    if (!decoded.ok()) return decoded.status();
-    std::vector<EpisodeKey> out;
-    for (const Interval& b : decoded->bursts) out.push_back({b.from, decoded->hash});
-    return out;
+    if (!status.ok()) return status;
+    if (!found.empty()) break;
   }
   if (auto status = p_.snapshot->status(); !status.ok()) return status;
-  return std::vector<EpisodeKey>();
+  return std::vector<EpisodeKey>(found.begin(), found.end());
 }
 
 absl::StatusOr<std::vector<RevisionRecord>> ViewImpl::Revisions(ScopeId scope, ResourceId id,

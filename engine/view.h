@@ -88,7 +88,8 @@ class View {
   virtual IncidentPtr Tree(ScopeId scope, EpisodeKey root) const = 0;
   // The tree that has this id, or had it before it was merged; nullptr: there is none.
   virtual IncidentPtr TreeById(ScopeId scope, uint64_t id) const = 0;
-  // All trees of a scope, by root, until fn returns false.
+  // All trees of a scope until fn returns false: those of the memory window by root, then those that
+  // are read from the store, the newest first.
   virtual void ForEachTree(ScopeId scope,
                            const std::function<bool(const IncidentPtr&)>& fn) const = 0;
   std::vector<IncidentPtr> AllTrees() const;  // of all scopes

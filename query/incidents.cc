@@ -151,7 +151,8 @@ absl::StatusOr<IncidentsAnswer> ListIncidents(const View& view, const IncidentsQ
   meter->Enter("incidents");
   std::vector<Row> rows;
   view.ForEachTree(question.scope, [&](const IncidentPtr& tree) {
-    if (tree->root.onset > view.as_of() || meter->spent()) return false;
+    if (meter->spent()) return false;
+    if (tree->root.onset > view.as_of()) return true;
     if (!Concerns(say, *tree, question)) return true;
     Row row{{}, tree, StateOf(view, *tree, view.as_of(), meter)};
     if (!Wanted(row.state, question)) return true;

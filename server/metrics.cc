@@ -56,6 +56,7 @@ class Metrics::Impl {
         rca_time_(MakeHistogram("kg_rca_compute_time_seconds", "Time to find root causes")),
         nodes_(MakeGauge("kg_graph_nodes_total", "Nodes stored")),
         edges_(MakeGauge("kg_graph_edges_total", "Edges stored")),
+        in_memory_(MakeGauge("kg_memory_items", "What the writer keeps of the memory window")),
         up_(MakeGauge("kg_store_writable", "1 while the store can write")),
         disk_(MakeGauge("kg_store_disk_bytes", "Bytes on disk")),
         clock_(MakeGauge("kg_data_clock_seconds", "Largest event time seen, Unix time")),
@@ -202,6 +203,8 @@ class Metrics::Impl {
     set(nodes_, {{"node_type", "ResourceDeleted"}}, static_cast<double>(stats->resources_deleted));
     set(nodes_, {{"node_type", "Stub"}}, static_cast<double>(stats->stubs));
     set(nodes_, {{"node_type", "Episodic"}}, static_cast<double>(stats->episodes));
+    set(in_memory_, {{"what", "event_ids"}}, static_cast<double>(stats->event_ids_in_memory));
+    set(in_memory_, {{"what", "bursts"}}, static_cast<double>(stats->bursts_in_memory));
     set(edges_, {{"edge_type", "topology"}}, static_cast<double>(stats->edges_open));
     set(edges_, {{"edge_type", "POTENTIAL_CAUSE"}}, static_cast<double>(stats->links));
     set(disk_, {}, static_cast<double>(stats->disk_bytes));
@@ -229,6 +232,7 @@ class Metrics::Impl {
   Family<Histogram>& rca_time_;
   Family<Gauge>& nodes_;
   Family<Gauge>& edges_;
+  Family<Gauge>& in_memory_;
   Family<Gauge>& up_;
   Family<Gauge>& disk_;
   Family<Gauge>& clock_;

@@ -120,6 +120,12 @@ const Node* SnapshotArchive::Whole(ResourceId id, const Node& recent) {
   return it->second.get();
 }
 
+void SnapshotArchive::Note(const absl::Status& status) {
+  if (status.ok()) return;
+  const absl::MutexLock lock(&mutex_);
+  status_ = status;
+}
+
 absl::Status SnapshotArchive::status() const {
   const absl::MutexLock lock(&mutex_);
   return status_;

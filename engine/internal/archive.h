@@ -23,6 +23,7 @@ class SnapshotArchive : public NodeArchive {
       : rows_(std::move(rows)), rules_(rules), oldest_(oldest) {}
 
   const Node* Whole(ResourceId id, const Node& recent) override;
+  void Note(const absl::Status& status);
   // OK unless rows could not be read: what it gave is incomplete then.
   absl::Status status() const;
 

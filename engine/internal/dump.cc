@@ -109,6 +109,7 @@ absl::StatusOr<bool> Writer::DumpEpisode(ScopeId scope, absl::string_view value,
 }
 
 absl::StatusOr<std::string> Writer::CanonicalDump() const {
+  if (unwritten_) return absl::UnavailableError("a batch waits for the store to write again");
   const Timestamp oldest = clock_ == kBeginning ? kBeginning : store_->OldestLive();
   std::vector<std::string> lines;
   DumpTopology(oldest, &lines);
@@ -134,7 +135,7 @@ absl::StatusOr<std::string> Writer::CanonicalDump() const {
     }
   }
   if (!archive.status().ok()) return archive.status();
-  published_.incidents.ForEach([&](const IncidentPtr& i) {
+  auto tree = [&](const IncidentPtr& i) {
     std::vector<std::string> members;
     i->members.ForEach([&](const auto& m) {
       if (shown.count({i->scope.value, m.first}) == 0) return true;
@@ -148,7 +149,16 @@ absl::StatusOr<std::string> Writer::CanonicalDump() const {
     lines.push_back(absl::StrCat("incident ", DumpScope(i->scope), " @", Time(i->root.onset), "#",
                                  absl::Hex(i->root.hash.value), " ", absl::StrJoin(members, " ")));
     return true;
-  });
+  };
+  published_.incidents.ForEach(tree);
+  for (const ScopeInfo& scope : identity_->scopes()) {
+    auto in_memory = [&](EpisodeKey root) {
+      return FindTree(published_.incidents, scope.id, root) != nullptr;
+    };
+    auto status = ForEachStoredTree(*published_.snapshot, scope.id, published_.expired_until,
+                                    in_memory, tree);
+    if (!status.ok()) return status;
+  }
   std::sort(lines.begin(), lines.end());
   return absl::StrCat(absl::StrJoin(lines, "\n"), "\n");
 }

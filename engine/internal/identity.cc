@@ -234,10 +234,10 @@ std::vector<std::pair<ScopeId, std::string>> Identity::Forget(
   absl::MutexLock lock(&mutex_);
   std::vector<std::pair<ScopeId, std::string>> uids;
   for (ResourceId id : gone) {
-    // Views of before may still print the name, so it stays readable.
     if (id.value >= names_.size() || names_[id.value] == nullptr) continue;
     const SlotName& n = *names_[id.value];
     by_name_.erase(NameKey(n.scope, {n.group, true, n.kind, n.ns, n.name, ""}));
+    names_[id.value] = nullptr;  // views of before have it in their graph
   }
   for (auto it = by_uid_.begin(); it != by_uid_.end();) {
     if (!gone.contains(it->second)) {

@@ -53,7 +53,7 @@ class Identity {
   // uid is ResourceId{0}.
   ResourceId Resolve(ScopeId scope, const ObjectRef& ref);
   std::optional<ResourceId> Find(ScopeId scope, const ObjectRef& ref) const;
-  // The slots are gone; their names are free for others, and so are the uids that led to them,
+  // The slots are gone, with their names, which are free for others, and the uids that led to them,
   // which are returned.
   std::vector<std::pair<ScopeId, std::string>> Forget(const absl::flat_hash_set<ResourceId>& gone);
   void BindUid(ScopeId scope, const std::string& uid, ResourceId id);

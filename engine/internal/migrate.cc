@@ -119,8 +119,33 @@ class Migration {
       const std::optional<std::string> id = IdOf(scope, key, *row);
       put(key, "", true);
       if (!id.has_value()) return;  // of a burst that is gone
-      const std::string now = keys::EventId(keys::HashEventId(*id));
-      put(now, records::EncodeEventId(now, *row), false);
+      PutEventIds(scope, keys::EventId(keys::HashEventId(*id)), *row);
+    }
+  }
+
+  // Format 1 listed all bursts of an id beside the newest; each is listed where it stands now.
+  void PutEventIds(ScopeId scope, const std::string& key, const records::EventIdRow& all) {
+    records::EventIdRow open{all.hash, {}};
+    for (const Interval& burst : all.bursts) {
+      if (burst.to == kForever) open.bursts.push_back(burst);
+    }
+    if (!open.bursts.empty()) {
+      fixes_.push_back({{Table::kOpen, nullptr},
+                        scope,
+                        'X',
+                        "X" + key,
+                        records::EncodeEventId(key, open),
+                        false});
+    }
+    for (const storage::BucketPtr& b : rows_->buckets()) {
+      records::EventIdRow here{all.hash, {}};
+      for (const Interval& burst : all.bursts) {
+        if (storage::BucketStart(b) <= burst.to && burst.to < storage::BucketEnd(b))
+          here.bursts.push_back(burst);
+      }
+      if (here.bursts.empty()) continue;
+      fixes_.push_back(
+          {{Table::kOpen, b}, scope, 'X', key, records::EncodeEventId(key, here), false});
     }
   }
 

@@ -2,24 +2,66 @@
 
 #include <algorithm>
 
+#include "engine/internal/packed_bytes.h"
+
 namespace kg {
 
-void StretchList::Restore(std::vector<Stretch> stretches) {
+// Since when times are exact, and each with its rank, both as differences.
+std::string StretchList::Sightings() const {
+  std::string out;
+  records::Packer packer(&out);
+  packer.Micros(ToMicros(exact_since_));
+  packer.Varint(exact_.size());
+  int64_t last = 0;
+  for (const Sighting& e : exact_) {
+    const int64_t at = ToMicros(e.at);
+    packer.Micros(at - last);
+    packer.Signed(e.rank);
+    last = at;
+  }
+  return out;
+}
+
+bool StretchList::Restore(std::vector<Stretch> stretches, absl::string_view sightings) {
   stretches_ = std::move(stretches);
   exact_.clear();
   exact_since_ = stretches_.empty() ? kBeginning : stretches_.back().last;
+  if (sightings.empty()) return true;
+  records::Unpacker unpacker(sightings);
+  exact_since_ = FromMicros(unpacker.Micros());
+  uint64_t at = 0;  // wraps where bytes are damaged
+  for (size_t n = unpacker.Count(); n > 0 && unpacker.ok(); --n) {
+    at += static_cast<uint64_t>(unpacker.Micros());
+    const Timestamp time = FromMicros(static_cast<int64_t>(at));
+    const int64_t rank = unpacker.Signed();
+    const Stretch* stretch = Around(time);
+    // The stretch may have gone with its bucket.
+    if (stretch != nullptr) exact_.push_back({time, stretch->state, rank});
+  }
+  return unpacker.done() &&
+         std::is_sorted(exact_.begin(), exact_.end(),
+                        [](const Sighting& a, const Sighting& b) { return a.at < b.at; });
+}
+
+const Stretch* StretchList::Around(Timestamp at) const {
+  auto it = std::partition_point(stretches_.begin(), stretches_.end(),
+                                 [&](const Stretch& s) { return s.last < at; });
+  return it != stretches_.end() && it->first <= at ? &*it : nullptr;
 }
 
 bool StretchList::Covers(Timestamp at, uint64_t state) const {
-  auto it = std::partition_point(stretches_.begin(), stretches_.end(),
-                                 [&](const Stretch& s) { return s.last < at; });
-  return it != stretches_.end() && it->first <= at && it->state == state;
+  const Stretch* stretch = Around(at);
+  return stretch != nullptr && stretch->state == state;
 }
 
 void StretchList::DropBefore(Timestamp t) {
   size_t drop = 0;
   while (drop + 1 < stretches_.size() && stretches_[drop + 1].first < t) ++drop;
+  if (drop == 0) return;
   stretches_.erase(stretches_.begin(), stretches_.begin() + static_cast<ptrdiff_t>(drop));
+  exact_.erase(std::remove_if(exact_.begin(), exact_.end(),
+                              [&](const Sighting& e) { return e.at < stretches_.front().first; }),
+               exact_.end());
 }
 
 void StretchList::Absorb(const StretchList& o, Timestamp clock) {
@@ -59,9 +101,9 @@ StretchList::Outcome StretchList::InsertInside(size_t i, Timestamp at, uint64_t 
                                                Timestamp clock) {
   Stretch& s = stretches_[i];
   if (s.state == state) {
-    Remember(at, state, rank, clock);
+    const bool news = Remember(at, state, rank, clock);
     s.rank = std::max(s.rank, rank);
-    return Outcome::kNothing;
+    return news ? Outcome::kConfirmed : Outcome::kNothing;
   }
   const auto sighting =
       std::find_if(exact_.begin(), exact_.end(), [&](const Sighting& e) { return e.at == at; });
@@ -125,22 +167,24 @@ Timestamp StretchList::FirstAfter(size_t i, Timestamp t) const {
   return stretches_[i].last;
 }
 
-void StretchList::Remember(Timestamp at, uint64_t state, int64_t rank, Timestamp clock) {
-  if (at < exact_since_) return;
+bool StretchList::Remember(Timestamp at, uint64_t state, int64_t rank, Timestamp clock) {
+  if (at < exact_since_) return false;
   auto it = std::lower_bound(exact_.begin(), exact_.end(), at,
                              [](const Sighting& e, Timestamp t) { return e.at < t; });
   if (it != exact_.end() && it->at == at) {
+    const bool stronger = it->rank < rank;
     it->rank = std::max(it->rank, rank);
-    return;
+    return stronger;
   }
   exact_.insert(it, {at, state, rank});
   // What falls out leaves only its stretch's ends behind: LastBefore then answers with the first,
   // which is the honest bound.
   size_t drop = 0;
   while (exact_.size() - drop > kExactCount && exact_[drop].at < clock - kExact) ++drop;
-  if (drop == 0) return;
+  if (drop == 0) return true;
   exact_since_ = exact_[drop - 1].at + Duration(1);
   exact_.erase(exact_.begin(), exact_.begin() + drop);
+  return true;
 }
 
 void StretchList::Forget(Timestamp at) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "storage/types.h"
 
 namespace kg {
@@ -33,7 +35,7 @@ class StretchList {
 
   enum class Outcome : uint8_t {
     kNothing,    // known already, or lost to a stronger one of the same instant
-    kConfirmed,  // an end moved; no boundary between states did
+    kConfirmed,  // one more sighting of what was known; no boundary between states moved
     kChanged,    // boundaries moved
     kPoint,      // contradicts a longer-confirmed stretch
   };
@@ -47,8 +49,11 @@ class StretchList {
 
   const std::vector<Stretch>& stretches() const { return stretches_; }
   bool empty() const { return stretches_.empty(); }
-  // What a store knows: whole stretches, without exact times.
-  void Restore(std::vector<Stretch> stretches);
+  // The exact times that it knows, packed; what a store keeps beside the stretches, so that the
+  // list it restores goes on as this one would.
+  std::string Sightings() const;
+  // `sightings` empty: none are known. False when they are damaged.
+  [[nodiscard]] bool Restore(std::vector<Stretch> stretches, absl::string_view sightings);
   // Forgets stretches that were over before `t`.
   void DropBefore(Timestamp t);
 
@@ -59,7 +64,9 @@ class StretchList {
     int64_t rank;
   };
 
-  void Remember(Timestamp at, uint64_t state, int64_t rank, Timestamp clock);
+  // False: it was known, or is too old to be.
+  bool Remember(Timestamp at, uint64_t state, int64_t rank, Timestamp clock);
+  const Stretch* Around(Timestamp at) const;
   void Forget(Timestamp at);
   // The newest sighting of stretch `i` before `t`, the oldest after `t`; `t` itself lies inside.
   Timestamp LastBefore(size_t i, Timestamp t) const;

@@ -30,23 +30,20 @@ class ViewImpl : public View {
   }
   int64_t Links(ScopeId scope) const override;
   const RuleBook& rules() const override { return *rules_; }
-  IncidentPtr Tree(ScopeId scope, EpisodeKey root) const override {
-    return FindTree(p_.incidents, scope, root);
-  }
-  IncidentPtr TreeById(ScopeId scope, uint64_t id) const override {
-    return FindTreeById(p_.incidents, scope, id);
-  }
-  void ForEachTree(ScopeId scope,
-                   const std::function<bool(const IncidentPtr&)>& fn) const override {
-    ForEachTreeOf(p_.incidents, scope, fn);
-  }
+  IncidentPtr Tree(ScopeId scope, EpisodeKey root) const override;
+  IncidentPtr TreeById(ScopeId scope, uint64_t id) const override;
+  void ForEachTree(ScopeId scope, const std::function<bool(const IncidentPtr&)>& fn) const override;
   bool derived_complete() const override { return true; }
 
   std::vector<ScopeDescription> scopes() const override;
   std::optional<ScopeId> FindScope(const ScopeName& name) const override {
     return identity_->FindScope(name);
   }
-  std::shared_ptr<const SlotName> Name(ResourceId id) const override { return identity_->Name(id); }
+  std::shared_ptr<const SlotName> Name(ResourceId id) const override {
+    // Of what was forgotten since, this view's graph alone still has the name.
+    const Node* node = p_.graph->Find(id);
+    return node != nullptr && node->name != nullptr ? node->name : identity_->Name(id);
+  }
   std::optional<ResourceId> Find(ScopeId scope, const ObjectRef& ref) const override;
   std::vector<ResourceId> List(ScopeId scope, const std::string& ns,
                                const std::string& kind) const override;

@@ -84,6 +84,7 @@ void Writer::Begin() {
   old_end_.clear();
   own_trees_.clear();
   ops_.clear();
+  event_ids_.clear();
   positions_before_.clear();
   incidents_ = published_.incidents;
   wants_commit_ = false;
@@ -207,10 +208,10 @@ void Writer::Handle(ObjectRecord&& r, ApplyResult* result) {
     const bool known_stamps = stamps == lane.managed.end() ? KnowsStamps(r.managed, {})
                                                            : KnowsStamps(r.managed, stamps->second);
     if (known_stamps && (newest || lane.seen.Covers(r.at, hash))) {
-      lane.seen.Insert(r.at, hash, r.generation, clock_);
+      const auto outcome = lane.seen.Insert(r.at, hash, r.generation, clock_);
       known->second.last_seen = last_seen;
       if (uid.empty()) slot.named_last = std::max(slot.named_last, r.at);
-      if (newest) unconfirmed_.insert(id);
+      if (outcome != StretchList::Outcome::kNothing) unconfirmed_.insert(id);
       ++result->unchanged;
       return;
     }
@@ -311,6 +312,7 @@ void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
       r.active_at.has_value() ? Duration(0) : rules_.AlertFor(r.name).value_or(Duration(0));
   const Timestamp onset = r.active_at.value_or(r.starts_at);
   const EpisodeId alert{scope.value, rec.hash().value};
+  SpansOf(alert, onset - pending);  // and with them the runs
   auto& runs = alert_runs_[alert];
   auto [run, fresh] = runs.try_emplace(onset, kForever);
   const Timestamp end = r.firing ? kForever : std::max(onset, r.ends_at.value_or(r.at));
@@ -326,7 +328,7 @@ void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
     derived.push_back({start - pending, start, stop});
   }
   MergeRuns(&derived);
-  SetRuns(rec, derived);
+  SetRuns(rec, derived, onset - pending);
   ++result->applied;
 }
 
@@ -398,15 +400,36 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   ForgetRedirected();
   if (!history_.ok()) return Fail(history_);
   if (flush_confirmations || ConfirmationsDue()) WriteConfirmations();
-  uint64_t sequence = published_.snapshot == nullptr ? 0 : published_.snapshot->sequence();
   if (wants_commit_) {
     ExpireDue();
-    auto committed = CommitRows();
-    if (!committed.ok()) return Fail(committed.status());
-    sequence = *committed;
-    stale_trees_.clear();
-    LeaveMemory();
+    CompleteRows();
+    return WriteRows();
   }
+  MakePublished();
+  return published_.snapshot->sequence();
+}
+
+absl::StatusOr<uint64_t> Writer::WriteAgain() {
+  for (const auto& [key, position] : positions_unwritten_) positions_[key] = position;
+  return WriteRows();
+}
+
+absl::StatusOr<uint64_t> Writer::WriteRows() {
+  auto committed = CommitRows();
+  unwritten_ = !committed.ok();
+  positions_unwritten_.clear();
+  if (unwritten_) {
+    for (const auto& [key, before] : positions_before_) positions_unwritten_[key] = positions_[key];
+    TakeBackPositions();
+    return committed;
+  }
+  stale_trees_.clear();
+  LeaveMemory();
+  MakePublished();
+  return committed;
+}
+
+void Writer::MakePublished() {
   Published next;
   next.graph = graph_->Publish();
   next.resolvers = dns_changed_ ? std::make_shared<Resolvers>(dns_) : published_.resolvers;
@@ -414,15 +437,23 @@ absl::StatusOr<uint64_t> Writer::Commit(bool flush_confirmations) {
   next.incidents = incidents_;
   next.clock = clock_;
   next.oldest = store_->OldestLive();
+  next.expired_until = expired_until_;
   next.snapshot = store_->GetSnapshot();
   next.episodes = episodes_;
+  next.event_ids_in_memory = static_cast<int64_t>(spans_.size());
+  next.bursts_in_memory = static_cast<int64_t>(bursts_.size());
   next.links = links_;
   next.dead_letters = static_cast<int64_t>(letters_.size());
   next.edges_open = edges_open_;
   next.work = work_;
   next.damage = published_.damage;
   published_ = std::move(next);
-  return sequence;
+}
+
+absl::Status Writer::Fail(absl::Status status) {
+  failed_ = true;
+  TakeBackPositions();
+  return status;
 }
 
 // A position says that all before it is stored, what only confirms included. Where none is given
@@ -446,8 +477,7 @@ void Writer::WriteConfirmations() {
 }
 
 // What is told of positions must not be ahead of the store.
-absl::Status Writer::Fail(absl::Status status) {
-  failed_ = true;
+void Writer::TakeBackPositions() {
   for (const auto& [key, before] : positions_before_) {
     if (before.has_value()) {
       positions_[key] = *before;
@@ -455,10 +485,9 @@ absl::Status Writer::Fail(absl::Status status) {
       positions_.erase(key);
     }
   }
-  return status;
 }
 
-absl::StatusOr<uint64_t> Writer::CommitRows() {
+void Writer::CompleteRows() {
   for (const ScopeInfo& s : identity_->TakeChangedScopes()) {
     std::string key = "s";
     storage::keys::AppendU32(&key, s.id.value);
@@ -466,9 +495,17 @@ absl::StatusOr<uint64_t> Writer::CommitRows() {
              records::EncodeScope(s.tenant, s.cluster));
   }
   WriteFeed();
+}
+
+absl::StatusOr<uint64_t> Writer::CommitRows() {
   std::vector<Timestamp> times;
   for (const RowOp& op : ops_) {
     if (!op.in_table) times.push_back(op.bucket_time);
+  }
+  for (const EventIdOp& op : event_ids_) {
+    for (const Interval& burst : op.now) {
+      if (burst.to != kForever) times.push_back(burst.to);
+    }
   }
   std::sort(times.begin(), times.end());
   times.erase(std::unique(times.begin(), times.end()), times.end());
@@ -485,9 +522,10 @@ absl::StatusOr<uint64_t> Writer::CommitRows() {
     op.is_delete ? (*session)->Delete(bucket, op.scope, op.kind, op.key)
                  : (*session)->Put(bucket, op.scope, op.kind, op.key, op.value);
   }
+  for (const EventIdOp& op : event_ids_) PutEventIds(session->get(), op);
   auto info = (*session)->Commit();
   if (!info.ok()) return info.status();
-  work_.rows_written += ops_.size();
+  work_.rows_written += ops_.size() + event_ids_.size();
   for (const RowOp& op : ops_) work_.bytes_written += op.key.size() + op.value.size();
   return info->sequence;
 }

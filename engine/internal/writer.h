@@ -16,6 +16,7 @@
 #include "engine/internal/identity.h"
 #include "engine/internal/link.h"
 #include "engine/internal/slot.h"
+#include "engine/internal/tree_rows.h"
 #include "engine/internal/verify/rederive.h"
 #include "engine/records.h"
 #include "engine/view.h"
@@ -44,10 +45,12 @@ struct Published {
   IncidentIndex incidents;
   Timestamp clock = kBeginning;
   Timestamp oldest = kBeginning;
+  Timestamp expired_until = kBeginning;  // what ended before is part of no tree
   std::shared_ptr<const storage::Snapshot> snapshot;
   std::shared_ptr<const std::vector<DamagedTime>> damage;  // null: none
   std::shared_ptr<const Identity> identity;                // added by whoever owns the writer's
   int64_t episodes = 0, dead_letters = 0, edges_open = 0;
+  int64_t event_ids_in_memory = 0, bursts_in_memory = 0;
   std::map<uint32_t, int64_t> links;  // by scope
   WorkDone work;
 };
@@ -55,10 +58,11 @@ struct Published {
 // Folds batches into facts, derives what follows, and turns both into one commit.
 //
 // Operation: Begin, then any number of Fold, then Commit. Fold changes only working state; Commit
-// derives (links, incidents), writes one batch and yields the next version to publish. After a
+// derives (links, incidents), writes one batch and yields the next version to publish. What the
+// store refuses to write now (a full disk) waits, and goes first once it can. After any other
 // failed commit the working state is ahead of the store and the writer refuses to go on: another
-// one, restored from the store, takes its place where the store can still write.
-// Concurrency: one thread at a time.
+// one, restored from the store, takes its place where the store can still write. Concurrency: one
+// thread at a time.
 class Writer : private ImplicitEdges, private NodeArchive {
  public:
   Writer(storage::Store* store, const RuleBook* rules, Identity* identity, DatabaseOptions options);
@@ -75,6 +79,9 @@ class Writer : private ImplicitEdges, private NodeArchive {
   // the effects named. A commit of its own, after Restore.
   absl::Status DeriveAgain(const verify::Rederive& what);
   bool failed() const { return failed_; }
+  // A commit waits: WriteAgain must succeed before the next Begin.
+  bool unwritten() const { return unwritten_; }
+  absl::StatusOr<uint64_t> WriteAgain();
   // Forgets what was in buckets that the store has dropped. A commit of its own, between batches;
   // the next version to publish pins none of them.
   absl::StatusOr<uint64_t> AfterDrop();
@@ -88,6 +95,16 @@ class Writer : private ImplicitEdges, private NodeArchive {
   using EpisodeId = std::pair<uint32_t, uint64_t>;  // scope, hash of the event id
   using BurstId = std::pair<uint32_t, EpisodeKey>;  // scope, key
   using Spans = absl::InlinedVector<Interval, 1>;   // onset and end of each burst, by onset
+  // The bursts of an event id. Those that ended before spans_since_ may be missing unless `whole`.
+  struct KnownSpans {
+    Spans spans;
+    bool whole = false;
+  };
+  // A failure or a change.
+  struct BurstHome {
+    ResourceId resource;
+    Timestamp end;  // where its rows stand
+  };
 
   // Where a row of a burst stands.
   struct Place {
@@ -112,6 +129,13 @@ class Writer : private ImplicitEdges, private NodeArchive {
     std::string key;
     std::string value;
   };
+  // Bursts of one event id, which is found by a row in each bucket that holds any.
+  struct EventIdOp {
+    ScopeId scope;
+    std::string key;
+    EpisodeHash hash;
+    Spans before, now;
+  };
   // What stood before the batch touched a slot.
   struct TouchedSlot {
     SlotHistory history;
@@ -135,8 +159,11 @@ class Writer : private ImplicitEdges, private NodeArchive {
   bool ConfirmationsDue() const;
   void WriteConfirmations();
   absl::Status Fail(absl::Status status);
+  void TakeBackPositions();
 
   static constexpr size_t kMaxProblems = 5;  // told of in one result
+  // Divides every width of a bucket, hence every line that expiry by age draws.
+  static constexpr Duration kEndSlot = std::chrono::minutes(10);
 
   // writer_letters.cc
   void Refuse(Mutation&& m, std::string reason, ApplyResult* result);
@@ -204,7 +231,7 @@ class Writer : private ImplicitEdges, private NodeArchive {
   // writer_episodes.cc
   bool AddBurst(EpisodeRecord&& rec);  // false: it said nothing new
   void NoteFailure(ScopeId scope, Timestamp onset);
-  void SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs);
+  void SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs, Timestamp since);
   Doc& LoadDoc(EpisodeId id, Timestamp onset);
   void Classified(EpisodeRecord* rec, SignalPlace place, absl::string_view type);
   ResourceId BlamedBy(ScopeId scope, const std::string& ns, ClassId cls, absl::string_view message);
@@ -236,12 +263,34 @@ class Writer : private ImplicitEdges, private NodeArchive {
   // writer_repair.cc
   void TouchAnew(Slot& slot);
 
+  // writer_spans.cc
+  Spans& SpansOf(EpisodeId id, Timestamp from);
+  void LoadSpans(EpisodeId id, KnownSpans* known);
+  void LoadAlertRuns(EpisodeId id, const Interval& burst);
+  void ForgetSpans();
+  Timestamp SpansLine() const;
+  void CountEpisode(Timestamp end, int64_t by);
+  void CountLinks(uint32_t scope, Timestamp end, int64_t by);
+  void UncountEnded(Timestamp oldest);
+
+  // writer_trees.cc
+  void Warm(const BurstId& id);
+  std::optional<BurstId> StoredRootOf(const BurstId& id, const StoredBurst& burst);
+  void LoadTree(BurstId root);
+  void Adopt(const BurstId& id, const StoredBurst& burst);
+  void HangLoaded(const BurstId& id, const StoredBurst& burst, const BurstId& root);
+  void ForgetTrees();
+  void ForgetBurst(const BurstId& id);
+  void ImplicitEffectsBefore(uint32_t scope, Interval when,
+                             std::vector<std::pair<BurstId, ResourceId>>* out);
+  void ExpireColdTrees(Timestamp oldest);
+  void DropIncident(ScopeId scope, uint64_t id, const std::vector<uint64_t>& aliases);
+
   // writer_memory.cc
   // A batch that rests on rows that could not be read must not be committed.
   void NoteHistory(const absl::Status& status);
   const Node* Whole(ResourceId id, const Node& recent) override;
   void LeaveMemory();
-  void CountLinks(const BurstId& id, size_t links);
   Timestamp EndOf(const BurstId& id) const;
   void LeaveMemory(Timestamp horizon, ResourceId id);
 
@@ -267,9 +316,12 @@ class Writer : private ImplicitEdges, private NodeArchive {
   };
   absl::Status RestoreHanging(const storage::Snapshot& s, std::vector<HangingDelete>* deletes);
   absl::Status RestoreEdges(const storage::Snapshot& s, const std::vector<HangingDelete>& deletes);
-  void RestoreTopology(
-      const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
-      const std::vector<HangingDelete>& deletes);
+  struct SaidOfEdge {
+    std::vector<Stretch> stretches;
+    std::string sightings;
+  };
+  absl::Status RestoreTopology(const absl::flat_hash_map<storage::keys::EdgeKey, SaidOfEdge>& said,
+                               const std::vector<HangingDelete>& deletes);
   absl::Status RestoreEpisodes(const storage::Snapshot& s);
   absl::Status RestoreExpiredRoots(const storage::Snapshot& s);
   absl::Status RestoreAliases(const storage::Snapshot& s);
@@ -282,7 +334,11 @@ class Writer : private ImplicitEdges, private NodeArchive {
   void PutAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key,
                 std::string value);
   void DeleteAtEnd(Timestamp end, storage::RecordKind kind, ScopeId scope, std::string key);
+  void CompleteRows();
   absl::StatusOr<uint64_t> CommitRows();
+  void PutEventIds(storage::WriteSession* session, const EventIdOp& op);
+  absl::StatusOr<uint64_t> WriteRows();
+  void MakePublished();
   void WriteFeed();
 
   storage::Store* const store_;
@@ -296,18 +352,23 @@ class Writer : private ImplicitEdges, private NodeArchive {
   absl::flat_hash_map<storage::keys::EdgeKey, records::Claims> edges_;
   absl::flat_hash_map<storage::keys::EdgeKey, StretchList> topology_;
   absl::flat_hash_map<std::pair<uint32_t, uint32_t>, Pair> pairs_;
-  absl::flat_hash_map<EpisodeId, Spans> spans_;
+  absl::flat_hash_map<EpisodeId, KnownSpans> spans_;
+  Timestamp spans_since_ = kBeginning;  // the start of a bucket
+  // How many ended, by kEndSlot.
+  std::map<Timestamp, int64_t> episodes_ended_;
+  std::map<std::pair<Timestamp, uint32_t>, int64_t> links_ended_;              // and by scope
   absl::flat_hash_map<EpisodeId, std::map<Timestamp, Timestamp>> alert_runs_;  // startsAt -> end
   absl::flat_hash_map<BurstId, BurstId> parent_;
   absl::flat_hash_map<BurstId, BurstId> expired_root_;  // of expired parents, their trees' roots
   absl::flat_hash_map<BurstId, BurstId> cut_;           // roots of circles, and their best causes
   absl::flat_hash_map<BurstId, std::set<BurstId>> children_;
   absl::flat_hash_map<BurstId, BurstId> root_;  // of members of trees
-  absl::flat_hash_map<BurstId, ResourceId> burst_slot_;
-  absl::flat_hash_map<BurstId, uint8_t> link_count_;  // of those that have any
-  std::map<uint32_t, int64_t> links_;                 // by scope
-  Duration widest_onset_{0};                          // largest latest - earliest so far
-  std::map<uint32_t, Timestamp> newest_failure_;      // onset, by scope
+  absl::flat_hash_map<BurstId, BurstHome> bursts_;
+  // Trees all of whose members ended before are read from their rows when something touches them.
+  Timestamp trees_since_ = kBeginning;
+  std::map<uint32_t, int64_t> links_;             // by scope
+  Duration widest_onset_{0};                      // largest latest - earliest so far
+  std::map<uint32_t, Timestamp> newest_failure_;  // onset, by scope
   // Facets, for joins: per (scope, namespace).
   struct Namespace {
     std::set<ResourceId> pods;
@@ -328,6 +389,7 @@ class Writer : private ImplicitEdges, private NodeArchive {
   std::map<PositionKey, SourcePosition> positions_;
   std::set<PositionKey> unwritten_positions_;  // they ride along with the next real write
   std::map<PositionKey, std::optional<SourcePosition>> positions_before_;  // the batch under way
+  std::map<PositionKey, SourcePosition> positions_unwritten_;              // of a commit that waits
   // Where each dead letter stands: a time in its bucket, or kBeginning for table `system`.
   absl::flat_hash_map<std::pair<uint32_t, storage::keys::Hash128>, Timestamp> letters_;
   Timestamp clock_ = kBeginning;
@@ -364,9 +426,11 @@ class Writer : private ImplicitEdges, private NodeArchive {
       own_trees_;  // not published yet: changed in place
   IncidentIndex incidents_;
   std::vector<RowOp> ops_;
+  std::vector<EventIdOp> event_ids_;
   bool wants_commit_ = false;  // something besides confirmations
   bool failed_ = false;
-  absl::Status history_;  // of reading what memory no longer holds
+  bool unwritten_ = false;  // ops_ are complete, and the store has not taken them
+  absl::Status history_;    // of reading what memory no longer holds
   std::vector<DamagedTime> damage_;
   Published published_;
 };

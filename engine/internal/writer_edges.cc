@@ -165,7 +165,7 @@ void Writer::WriteEdgeConfirmations() {
     if (now.empty() || now.back().to != kForever)
       continue;  // a closed one is told by its deletions
     PutTable(storage::Table::kEdge, slots_[edge.from.value]->name->scope, storage::keys::Edge(edge),
-             records::EncodeEdge(claims->second, &topology_[edge].stretches()));
+             records::EncodeEdge(claims->second, &topology_[edge]));
   }
   unconfirmed_edges_.clear();
 }
@@ -213,8 +213,8 @@ void Writer::WriteEdges() {
           storage::keys::ClosedEdge({edge.to, Direction::kIn, i.to, edge.type, edge.from, i.from}));
     }
     auto topology = topology_.find(edge);
-    const std::string row = records::EncodeEdge(
-        claims, topology == topology_.end() ? nullptr : &topology->second.stretches());
+    const std::string row =
+        records::EncodeEdge(claims, topology == topology_.end() ? nullptr : &topology->second);
     unconfirmed_edges_.erase(edge);
     for (const Interval& i : now) {
       for (const auto& [node, out] : ends) {

@@ -28,7 +28,7 @@ Writer::Doc& Writer::LoadDoc(EpisodeId id, Timestamp onset) {
   const ScopeId scope(id.first);
   const EpisodeKey key{onset, EpisodeHash(id.second)};
   Timestamp end = kForever;
-  for (const Interval& s : spans_[id]) {
+  for (const Interval& s : spans_[id].spans) {
     if (s.from == onset) end = s.to;
   }
   docs.push_back(std::make_unique<Doc>());
@@ -60,7 +60,7 @@ Writer::Doc& Writer::LoadDoc(EpisodeId id, Timestamp onset) {
 
 bool Writer::AddBurst(EpisodeRecord&& rec) {
   const EpisodeId id{rec.scope.value, rec.hash().value};
-  Spans& spans = spans_[id];
+  Spans& spans = SpansOf(id, rec.onset);
   spans_before_.try_emplace(id, spans);
   std::vector<Interval> joined;
   for (const Interval& s : spans) {
@@ -94,10 +94,13 @@ bool Writer::AddBurst(EpisodeRecord&& rec) {
   return news;
 }
 
-// The whole truth about an id whose runs are known: what is not among them goes.
-void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs) {
+// The whole truth about an id whose runs are known: what is not among them goes. Nothing changed
+// before `since`.
+void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs,
+                     Timestamp since) {
   const EpisodeId id{like.scope.value, like.hash().value};
-  Spans& spans = spans_[id];
+  Spans& spans = SpansOf(id, since);
+  const bool whole = spans_[id].whole;
   spans_before_.try_emplace(id, spans);
   const Spans old = spans;
   for (const Interval& s : old) {
@@ -111,6 +114,7 @@ void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& r
     const bool known =
         std::any_of(old.begin(), old.end(), [&](const Interval& s) { return s.from == r.onset; });
     if (!known && r.end != kForever && r.end < store_->OldestLive()) continue;
+    if (!known && !whole && r.end < spans_since_) continue;  // memory left it, and it is as it was
     Doc* doc = nullptr;
     if (known) {
       doc = &LoadDoc(id, r.onset);
@@ -122,6 +126,10 @@ void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& r
     doc->now.earliest = std::min(r.earliest, r.onset);
     doc->now.onset = r.onset;
     doc->now.end = r.end;
+    auto& own = doc->now.runs;
+    own.erase(std::remove_if(own.begin(), own.end(),
+                             [&](const Interval& i) { return i.from < r.onset || i.from > r.end; }),
+              own.end());
     doc->changed = doc->changed || !known || !(doc->now == before);
     now.push_back({r.onset, r.end});
   }
@@ -154,7 +162,7 @@ void Writer::MoveBurst(BurstId id, ResourceId from, ResourceId to) {
   const Duration reach = std::max<Duration>(rules_.MaxLag(there->cls), 10s);
   for (ResourceId slot : {from, to}) MarkDirty(slot, {there->earliest, there->key.onset + reach});
   graph_->Mutable(to).bursts.Put(std::move(there));
-  burst_slot_[id] = to;
+  bursts_[id].resource = to;
 }
 
 void Writer::NoteFailure(ScopeId scope, Timestamp onset) {
@@ -171,6 +179,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
       now.event_id.empty() ? EpisodeKey{now.onset, EpisodeHash(id.second)} : now.key();
   const bool watched = now.category == Category::kChange || rules_.Class(now.cls).IsFailure();
   for (const Place& p : doc.was) {
+    if (p.end < trees_since_) Warm({scope.value, p.key});
     const bool stays = !doc.gone && p.key == key && p.end == now.end && p.resource == now.resource;
     if (!stays) RemoveRows(scope, p);
     if (!doc.gone && p.key == key && p.resource != now.resource)
@@ -183,14 +192,15 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
     }
     if (doc.gone || p.key != key) {
       const BurstId burst{scope.value, p.key};
-      auto slot = burst_slot_.find(burst);
-      if (slot != burst_slot_.end()) removed_bursts_.push_back({burst, slot->second});
+      auto home = bursts_.find(burst);
+      if (home != bursts_.end()) removed_bursts_.push_back({burst, home->second.resource});
       old_end_.try_emplace(burst, p.end);
     } else if (p.end != now.end) {
       old_end_.try_emplace(BurstId{scope.value, key}, p.end);
     }
   }
-  episodes_ += (doc.gone ? 0 : 1) - static_cast<int64_t>(doc.was.size());
+  for (const Place& p : doc.was) CountEpisode(p.end, -1);
+  if (!doc.gone) CountEpisode(now.end, 1);
   feed_.push_back('E');
   storage::keys::AppendU32(&feed_, scope.value);
   feed_ += storage::keys::Episode(key);
@@ -202,8 +212,8 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   const BurstId burst_id{scope.value, key};
   if (!watched || now.resource.value == 0) {
     // A later message may tell that it was no failure after all.
-    auto slot = burst_slot_.find(burst_id);
-    if (slot != burst_slot_.end()) removed_bursts_.push_back({burst_id, slot->second});
+    auto home = bursts_.find(burst_id);
+    if (home != bursts_.end()) removed_bursts_.push_back({burst_id, home->second.resource});
     return;
   }
   auto burst = std::make_shared<Burst>(BurstOf(key, now));
@@ -215,7 +225,7 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
                     old->more_classes != burst->more_classes || old->earliest != burst->earliest ||
                     old_end_.count(burst_id) > 0;
   node.bursts.Put(std::move(burst));
-  burst_slot_[burst_id] = now.resource;
+  bursts_[burst_id] = {now.resource, now.end};
   if (docs_[id].size() > 1) made_anew_.insert(burst_id);
   widest_onset_ = std::max<Duration>(widest_onset_, now.onset - now.earliest);
   const bool is_failure = rules_.Class(now.cls).IsFailure();
@@ -240,30 +250,21 @@ void Writer::WriteEpisode(EpisodeId id, Doc& doc) {
   }
 }
 
-// X: where the bursts of an id are, beside the newest of them.
+// X: where the bursts of an id are, by each name of it.
 void Writer::WriteEventIds() {
-  for (const auto& [id, before] : spans_before_) {
-    const Spans& now = spans_[id];
+  for (auto& [id, before] : spans_before_) {
+    const Spans& now = spans_[id].spans;
     if (now == before) continue;
-    const ScopeId scope(id.first);
-    std::string event_id;
-    std::vector<std::string> other_ids;
+    std::set<std::string> names;
     for (const auto& doc : docs_[id]) {
       if (doc->now.event_id.empty()) continue;
-      event_id = doc->now.event_id;
-      other_ids = doc->now.other_ids;
+      names.insert(doc->now.event_id);
+      names.insert(doc->now.other_ids.begin(), doc->now.other_ids.end());
     }
-    std::vector<std::string> names = std::move(other_ids);
-    names.push_back(event_id);
     for (const std::string& name : names) {
-      const std::string key = storage::keys::EventId(storage::keys::HashEventId(name));
-      if (!before.empty() && (now.empty() || before.back().to != now.back().to)) {
-        DeleteAtEnd(before.back().to, storage::RecordKind::kEventIdIndex, scope, key);
-      }
-      if (now.empty()) continue;
-      const records::EventIdRow row{EpisodeHash(id.second), {now.begin(), now.end()}};
-      PutAtEnd(now.back().to, storage::RecordKind::kEventIdIndex, scope, key,
-               records::EncodeEventId(key, row));
+      event_ids_.push_back({ScopeId(id.first),
+                            storage::keys::EventId(storage::keys::HashEventId(name)),
+                            EpisodeHash(id.second), before, now});
     }
     if (now.empty()) spans_.erase(id);
   }

@@ -53,16 +53,10 @@ absl::StatusOr<uint64_t> Writer::AfterDrop() {
 }
 
 void Writer::ExpireBursts(Timestamp oldest) {
-  std::vector<BurstId> gone;
+  UncountEnded(oldest);
+  ExpireColdTrees(oldest);
   for (auto it = spans_.begin(); it != spans_.end();) {
-    Spans& spans = it->second;
-    for (const Interval& s : spans) {
-      if (!Ended(s.to, oldest)) continue;
-      const BurstId id{it->first.first, {s.from, EpisodeHash(it->first.second)}};
-      if (burst_slot_.contains(id)) gone.push_back(id);
-      old_end_.try_emplace(id, s.to);
-      --episodes_;
-    }
+    Spans& spans = it->second.spans;
     spans.erase(std::remove_if(spans.begin(), spans.end(),
                                [&](const Interval& s) { return Ended(s.to, oldest); }),
                 spans.end());
@@ -73,13 +67,18 @@ void Writer::ExpireBursts(Timestamp oldest) {
       ++it;
     }
   }
+  std::vector<BurstId> gone;
+  for (const auto& [id, home] : bursts_) {
+    if (!Ended(home.end, oldest)) continue;
+    gone.push_back(id);
+    old_end_.try_emplace(id, home.end);
+  }
   std::sort(gone.begin(), gone.end());
   for (const BurstId& id : gone) ExpireBurst(id);
 }
 
 void Writer::ExpireBurst(const BurstId& id) {
-  CountLinks(id, 0);
-  const ResourceId slot = burst_slot_.at(id);
+  const ResourceId slot = bursts_.at(id).resource;
   const Node* node = graph_->Find(slot);
   if (node != nullptr && node->bursts.Find(id.second) != nullptr) {
     graph_->Mutable(slot).bursts.Erase(id.second);
@@ -105,7 +104,7 @@ void Writer::ExpireBurst(const BurstId& id) {
     parent_.erase(parent);
   }
   implicit_effects_[id.first].erase(id);
-  burst_slot_.erase(id);
+  bursts_.erase(id);
 }
 
 void Writer::ExpireEdges(Timestamp oldest) {

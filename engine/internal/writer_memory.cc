@@ -25,6 +25,8 @@ void Writer::LeaveMemory() {
   for (const auto& slot : slots_) {
     if (slot != nullptr) LeaveMemory(clock_ - options_.memory_window, slot->id);
   }
+  ForgetSpans();
+  ForgetTrees();
 }
 
 void Writer::LeaveMemory(Timestamp horizon, ResourceId id) {
@@ -53,25 +55,10 @@ void Writer::LeaveMemory(Timestamp horizon, ResourceId id) {
   changed.complete_since = std::max(changed.complete_since, horizon);
 }
 
-void Writer::CountLinks(const BurstId& id, size_t links) {
-  auto known = link_count_.find(id);
-  const int64_t before = known == link_count_.end() ? 0 : known->second;
-  links_[id.first] += static_cast<int64_t>(links) - before;
-  if (links > 0) {
-    link_count_[id] = static_cast<uint8_t>(links);
-  } else if (known != link_count_.end()) {
-    link_count_.erase(known);
-  }
-}
-
 // Where the rows of a burst stand.
 Timestamp Writer::EndOf(const BurstId& id) const {
-  auto spans = spans_.find({id.first, id.second.hash.value});
-  if (spans != spans_.end()) {
-    for (const Interval& s : spans->second) {
-      if (s.from == id.second.onset) return s.to;
-    }
-  }
+  auto home = bursts_.find(id);
+  if (home != bursts_.end()) return home->second.end;
   auto old = old_end_.find(id);
   return old == old_end_.end() ? kForever : old->second;
 }

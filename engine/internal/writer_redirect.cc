@@ -103,7 +103,7 @@ void Writer::RedirectEpisodes(ResourceId nameless, ResourceId to) {
   }
   for (const EpisodeKey& key : bursts) {
     const EpisodeId id{scope.value, key.hash.value};
-    const Spans& spans = spans_[id];
+    const Spans& spans = SpansOf(id, kBeginning);
     const bool stands = std::any_of(spans.begin(), spans.end(),
                                     [&](const Interval& i) { return i.from == key.onset; });
     if (!stands) continue;  // this batch has merged it into another

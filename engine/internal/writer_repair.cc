@@ -46,7 +46,8 @@ absl::Status Writer::DeriveAgain(const verify::Rederive& what) {
   std::vector<std::pair<ScopeId, std::string>> no_trees;
   for (const verify::Rederive::Effect& e : what.effects) {
     const BurstId id{e.scope.value, e.key};
-    if (!burst_slot_.contains(id)) continue;
+    Warm(id);
+    if (!bursts_.contains(id)) continue;
     relink_.push_back({id, e.resource});
     IncidentTree own;
     own.scope = e.scope;

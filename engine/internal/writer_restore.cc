@@ -26,6 +26,7 @@ absl::Status Writer::Restore() {
   if (expired->has_value() && (*expired)->size() == 8)
     expired_until_ = std::max(expired_until_, meta_rows::ReadTime(**expired));
   Begin();
+  spans_since_ = SpansLine();
   if (auto status = RestoreScopes(s); !status.ok()) return status;
   std::vector<HangingDelete> deletes;
   if (auto status = RestoreHanging(s, &deletes); !status.ok()) return status;
@@ -49,7 +50,10 @@ absl::Status Writer::Restore() {
   published_.incidents = incidents_;
   published_.clock = clock_;
   published_.oldest = store_->OldestLive();
+  published_.expired_until = expired_until_;
   published_.episodes = episodes_;
+  published_.event_ids_in_memory = static_cast<int64_t>(spans_.size());
+  published_.bursts_in_memory = static_cast<int64_t>(bursts_.size());
   published_.links = links_;
   published_.dead_letters = static_cast<int64_t>(letters_.size());
   published_.edges_open = edges_open_;
@@ -117,10 +121,16 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
   }
   // All names first: states refer to one another's slots.
   for (const Pending& p : rows) SlotFor(p.id).referenced = clock_;
-  std::map<std::pair<ResourceId, std::pair<std::string, ObjectShape>>, std::vector<Stretch>> lanes;
+  struct Told {
+    std::vector<Stretch> stretches;
+    std::string sightings;
+  };
+  std::map<std::pair<ResourceId, std::pair<std::string, ObjectShape>>, Told> lanes;
   auto learn = [&](ResourceId id, records::RevisionRow& r) {
     Slot& slot = *slots_[id.value];
-    lanes[{id, {r.uid, r.shape}}].push_back(r.stretch);
+    Told& told = lanes[{id, {r.uid, r.shape}}];
+    told.stretches.push_back(r.stretch);
+    if (!r.sightings.empty()) told.sightings = std::move(r.sightings);
     slot.LaneFor(r.uid, r.shape).managed[r.stretch.state] = r.managed;
     LearnState(slot, r.stretch.state, std::move(r.fields));
   };
@@ -147,11 +157,12 @@ absl::Status Writer::RestoreSlots(const storage::Snapshot& s) {
       if (status = Tolerate(b, status); !status.ok()) return status;
     }
   }
-  for (auto& [lane, stretches] : lanes) {
-    std::sort(stretches.begin(), stretches.end());
-    slots_[lane.first.value]
-        ->LaneFor(lane.second.first, lane.second.second)
-        .seen.Restore(stretches);
+  for (auto& [lane, told] : lanes) {
+    std::sort(told.stretches.begin(), told.stretches.end());
+    StretchList& seen =
+        slots_[lane.first.value]->LaneFor(lane.second.first, lane.second.second).seen;
+    if (!seen.Restore(std::move(told.stretches), told.sightings))
+      return absl::DataLossError("the sightings in a row of table resource are damaged");
   }
   for (auto& slot : slots_) {
     if (slot == nullptr) continue;
@@ -200,7 +211,7 @@ absl::Status Writer::RestoreHanging(const storage::Snapshot& s,
 
 absl::Status Writer::RestoreEdges(const storage::Snapshot& s,
                                   const std::vector<HangingDelete>& deletes) {
-  absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>> said;
+  absl::flat_hash_map<storage::keys::EdgeKey, SaidOfEdge> said;
   auto merge = [&](const storage::keys::EdgeKey& edge, absl::string_view value) -> absl::Status {
     auto row = records::DecodeEdge(value);
     if (!row.ok()) return row.status();
@@ -212,10 +223,11 @@ absl::Status Writer::RestoreEdges(const storage::Snapshot& s,
       known.intervals.insert(known.intervals.end(), claim.intervals.begin(), claim.intervals.end());
       Normalize(&known.intervals);
     }
-    auto& topology = said[edge];
-    const bool newer = !row->topology.empty() &&
-                       (topology.empty() || topology.back().last <= row->topology.back().last);
-    if (newer) topology = std::move(row->topology);
+    SaidOfEdge& known = said[edge];
+    const bool newer =
+        !row->topology.empty() &&
+        (known.stretches.empty() || known.stretches.back().last <= row->topology.back().last);
+    if (newer) known = {std::move(row->topology), std::move(row->sightings)};
     return absl::OkStatus();
   };
   auto closed = [&](absl::string_view bytes, absl::string_view value) -> absl::Status {
@@ -241,14 +253,14 @@ absl::Status Writer::RestoreEdges(const storage::Snapshot& s,
     auto status = ForEachRow(s.Scan(scope.id, storage::Table::kEdge, ""), open);
     if (!status.ok()) return status;
   }
-  RestoreTopology(said, deletes);
+  if (auto status = RestoreTopology(said, deletes); !status.ok()) return status;
   for (const auto& [edge, claims] : edges_) touched_edges_[edge] = {};
   WriteEdges();  // into the graph; the rows it makes are thrown away
   return absl::OkStatus();
 }
 
-void Writer::RestoreTopology(
-    const absl::flat_hash_map<storage::keys::EdgeKey, std::vector<Stretch>>& said,
+absl::Status Writer::RestoreTopology(
+    const absl::flat_hash_map<storage::keys::EdgeKey, SaidOfEdge>& said,
     const std::vector<HangingDelete>& deletes) {
   const auto known = [&](ResourceId id) {
     return id.value < slots_.size() && slots_[id.value] != nullptr;
@@ -258,9 +270,10 @@ void Writer::RestoreTopology(
     pairs_[{d.edge.from.value, d.edge.to.value}].deletes.push_back(d.at);
     NoteNameless(d.edge);
   }
-  for (const auto& [edge, stretches] : said) {
-    if (stretches.empty()) continue;
-    topology_[edge].Restore(stretches);
+  for (const auto& [edge, told] : said) {
+    if (told.stretches.empty()) continue;
+    if (!topology_[edge].Restore(told.stretches, told.sightings))
+      return absl::DataLossError("the sightings in the row of an edge are damaged");
     pairs_[{edge.from.value, edge.to.value}].types.push_back(edge.type);
     NoteNameless(edge);
   }
@@ -274,6 +287,7 @@ void Writer::RestoreTopology(
       topology_[{d.edge.from, type, d.edge.to}].Insert(d.at, 2, 0, clock_);
     }
   }
+  return absl::OkStatus();
 }
 
 absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope,
@@ -283,13 +297,15 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
   auto rec = records::DecodeEpisode(scope, value);
   if (!parsed.has_value() || !rec.ok()) return absl::DataLossError("an episode row is damaged");
   if (rec->end != kForever && rec->end < expired_until_) return absl::OkStatus();
-  ++episodes_;
+  CountEpisode(rec->end, 1);
   const EpisodeId id{scope.value, parsed->hash.value};
-  Spans& spans = spans_[id];
-  spans.insert(std::upper_bound(spans.begin(), spans.end(), Interval{rec->onset, rec->end}),
-               Interval{rec->onset, rec->end});
-  if (rec->etype == "prom.alert") {
-    for (const Interval& r : rec->runs) alert_runs_[id][r.from] = r.to;
+  if (rec->end >= spans_since_) {
+    Spans& spans = spans_[id].spans;
+    spans.insert(std::upper_bound(spans.begin(), spans.end(), Interval{rec->onset, rec->end}),
+                 Interval{rec->onset, rec->end});
+    if (rec->etype == "prom.alert") {
+      for (const Interval& r : rec->runs) alert_runs_[id][r.from] = r.to;
+    }
   }
   const bool watched = rec->category == Category::kChange || rules_.Class(rec->cls).IsFailure();
   // Where the row of its subject was lost, verify tells.
@@ -302,10 +318,10 @@ absl::Status Writer::RestoreEpisodeRow(const storage::Snapshot& s, ScopeId scope
     auto links = records::DecodeCauses(**causes);
     if (!links.ok()) return links.status();
     burst->causes = *std::move(links);
-    CountLinks({scope.value, *parsed}, burst->causes.size());
+    CountLinks(scope.value, rec->end, static_cast<int64_t>(burst->causes.size()));
   }
   const BurstId burst_id{scope.value, *parsed};
-  burst_slot_[burst_id] = rec->resource;
+  bursts_[burst_id] = {rec->resource, rec->end};
   widest_onset_ = std::max<Duration>(widest_onset_, rec->onset - rec->earliest);
   for (const EdgeTypeInfo& e : rules_.edge_types()) {
     if (std::find(e.only_effects.begin(), e.only_effects.end(), rec->cls) != e.only_effects.end()) {
@@ -345,7 +361,7 @@ absl::Status Writer::RestoreExpiredRoots(const storage::Snapshot& s) {
       auto anchor = anchors.find(key->incident);
       if (parent == parent_.end() || anchor == anchors.end()) return absl::OkStatus();
       const bool expired =
-          !burst_slot_.contains(parent->second) && parent->second.second.onset < expired_until_;
+          !bursts_.contains(parent->second) && parent->second.second.onset < expired_until_;
       if (expired) expired_root_[parent->second] = anchor->second;
       return absl::OkStatus();
     };

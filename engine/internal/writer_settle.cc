@@ -67,11 +67,12 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
     });
   }
   for (const auto& [scope, when] : implicit) {
+    if (since(when) < trees_since_) ImplicitEffectsBefore(scope, {since(when), until(when)}, &out);
     const auto& effects = implicit_effects_[scope];
     for (auto b = effects.lower_bound({scope, {since(when), EpisodeHash(0)}});
          b != effects.end() && b->second.onset <= until(when); ++b) {
-      auto slot = burst_slot_.find(*b);
-      if (slot != burst_slot_.end()) out.push_back({*b, slot->second});
+      auto burst = bursts_.find(*b);
+      if (burst != bursts_.end()) out.push_back({*b, burst->second.resource});
     }
   }
   std::sort(out.begin(), out.end());
@@ -82,7 +83,7 @@ std::vector<std::pair<Writer::BurstId, ResourceId>> Writer::AffectedEffects() {
 void Writer::Settle() {
   for (const auto& [burst, slot] : removed_bursts_) {
     // The same batch may have made it anew: a run that was joined to another and then was not.
-    if (made_anew_.contains(burst) && burst_slot_.at(burst) == slot) continue;
+    if (made_anew_.contains(burst) && bursts_.at(burst).resource == slot) continue;
     const BurstPtr old = FindBurst(graph_->graph(), slot, burst.second);
     if (old == nullptr) continue;
     Burst bare = *old;
@@ -90,15 +91,15 @@ void Writer::Settle() {
     const Timestamp end = old_end_.count(burst) > 0 ? old_end_.at(burst) : old->end;
     WriteCauses(ScopeId(burst.first), *old, bare, end);
     graph_->Mutable(slot).bursts.Erase(burst.second);
-    burst_slot_.erase(burst);
+    bursts_.erase(burst);
     implicit_effects_[burst.first].erase(burst);
     // What hung on it must look again.
     auto children = children_.find(burst);
     if (children != children_.end()) {
       for (const BurstId& child : children->second) {
-        auto at = burst_slot_.find(child);
-        if (at != burst_slot_.end())
-          MarkDirty(at->second, {child.second.onset, child.second.onset});
+        auto at = bursts_.find(child);
+        if (at != bursts_.end())
+          MarkDirty(at->second.resource, {child.second.onset, child.second.onset});
       }
     }
     MarkDirty(slot, {old->earliest,
@@ -113,6 +114,7 @@ void Writer::Settle() {
 }
 
 void Writer::Relink(BurstId id, ResourceId slot) {
+  Warm(id);
   const BurstPtr before = FindBurst(graph_->graph(), slot, id.second);
   if (before == nullptr) return;
   uint64_t looked_at = 0;
@@ -171,7 +173,8 @@ void Writer::WriteCauses(ScopeId scope, const Burst& before, const Burst& after,
   if (!before.causes.empty() && (homes_differ || after.causes.empty())) {
     DeleteAtEnd(old_end, storage::RecordKind::kCauses, scope, key);
   }
-  CountLinks({scope.value, after.key}, after.causes.size());
+  CountLinks(scope.value, old_end, -static_cast<int64_t>(before.causes.size()));
+  CountLinks(scope.value, after.end, static_cast<int64_t>(after.causes.size()));
   if (after.causes.empty()) return;
   wants_commit_ = true;
   PutAtEnd(after.end, storage::RecordKind::kCauses, scope, key,
@@ -193,6 +196,7 @@ std::optional<Writer::BurstId> Writer::BestCauseOf(const BurstId& id) const {
 // Where best links run in a circle, its first burst is a root all the same. Each burst has one best
 // link at most, so a circle is found from any of its members and no two share one.
 void Writer::SetParent(BurstId child, std::optional<BurstId> parent) {
+  if (parent.has_value()) Warm(*parent);
   if (cut_.empty() && BestCauseOf(child) == parent) return;
   if (!cut_.empty()) MendCircle(child);
   Hang(child, parent);
@@ -205,9 +209,10 @@ void Writer::SetParent(BurstId child, std::optional<BurstId> parent) {
     at = next->second;
   }
   for (BurstId at = child;;) {
-    auto slot = burst_slot_.find(at);
-    const BurstPtr burst =
-        slot == burst_slot_.end() ? nullptr : FindBurst(graph_->graph(), slot->second, at.second);
+    auto home = bursts_.find(at);
+    const BurstPtr burst = home == bursts_.end()
+                               ? nullptr
+                               : FindBurst(graph_->graph(), home->second.resource, at.second);
     if (burst != nullptr &&
         (first_burst == nullptr || BeginsBefore(rules_, *burst, *first_burst))) {
       first = at;
@@ -273,7 +278,7 @@ Writer::BurstId Writer::RootOf(BurstId id) const {
     auto it = parent_.find(id);
     if (it == parent_.end()) return id;
     // An anchor that has expired is still the anchor: expiry renames no incident.
-    const bool gone = burst_slot_.count(it->second) == 0;
+    const bool gone = bursts_.count(it->second) == 0;
     if (gone && it->second.second.onset >= expired_until_) return id;
     id = it->second;
     if (!gone) continue;
@@ -297,9 +302,9 @@ void Writer::UpdateTrees() {
   }
   for (const BurstId& id : affected) {
     std::optional<BurstId> to;
-    auto slot = burst_slot_.find(id);
-    if (slot != burst_slot_.end()) {
-      const BurstPtr burst = FindBurst(graph_->graph(), slot->second, id.second);
+    auto home = bursts_.find(id);
+    if (home != bursts_.end()) {
+      const BurstPtr burst = FindBurst(graph_->graph(), home->second.resource, id.second);
       const bool failure = burst != nullptr && rules_.Class(burst->cls).IsFailure();
       auto children = children_.find(id);
       if (failure || children != children_.end()) to = RootOf(id);
@@ -309,7 +314,13 @@ void Writer::UpdateTrees() {
         known == root_.end() ? std::nullopt : std::optional<BurstId>(known->second);
     if (from != to) MoveMember(id, from, to);
   }
-  for (const BurstId& root : changed_trees_) WriteTree(root);
+  // Those that are merged into others first: it is then known which ids these had.
+  for (const bool merged : {true, false}) {
+    for (const BurstId& root : changed_trees_) {
+      if ((FindTree(incidents_, ScopeId(root.first), root.second) == nullptr) == merged)
+        WriteTree(root);
+    }
+  }
   changed_trees_.clear();
 }
 
@@ -325,9 +336,11 @@ void Writer::WriteTree(BurstId root) {
   fb::IncidentT row;
   row.anchor_onset = ToMicros(root.second.onset);
   row.anchor_hash = root.second.hash.value;
-  if (const IncidentPtr known = FindTree(incidents_, tree.scope, tree.root))
+  if (const IncidentPtr known = FindTree(incidents_, tree.scope, tree.root)) {
     row.members = static_cast<uint32_t>(known->members.size());
-  if (row.members == 0 && burst_slot_.count(root) > 0) {
+    row.aliases = known->aliases;
+  }
+  if (row.members == 0 && bursts_.count(root) > 0) {
     const BurstId next = RootOf(root);
     IncidentTree heir;
     heir.scope = ScopeId(next.first);
@@ -340,7 +353,9 @@ void Writer::WriteTree(BurstId root) {
     merged_.erase(tree.id());
   }
   if (row.members == 0 && row.merged_into == 0) {
-    DeleteTable(storage::Table::kIncident, tree.scope, storage::keys::Incident(tree.id()));
+    const IncidentPtr before = FindTree(published_.incidents, tree.scope, tree.root);
+    DropIncident(tree.scope, tree.id(),
+                 before == nullptr ? std::vector<uint64_t>() : before->aliases);
     return;
   }
   flatbuffers::FlatBufferBuilder builder;
@@ -363,6 +378,7 @@ void Writer::AddAlias(uint64_t old_id, BurstId heir) {
   }
   aliases.erase(changed->id());
   changed->aliases.assign(aliases.begin(), aliases.end());
+  own_trees_[heir] = changed;
   incidents_.Upsert(std::move(changed));
 }
 
@@ -390,11 +406,11 @@ void Writer::MoveMember(BurstId member, std::optional<BurstId> from, std::option
       tree->root = key.second;
       incidents_.Upsert(tree);
     }
-    auto slot = burst_slot_.find(root);
-    if (slot != burst_slot_.end()) tree->root_resource = slot->second;
-    auto member_slot = burst_slot_.find(member);
+    auto home = bursts_.find(root);
+    if (home != bursts_.end()) tree->root_resource = home->second.resource;
+    auto member_home = bursts_.find(member);
     if (add) {
-      tree->members.Upsert({member.second, member_slot->second});
+      tree->members.Upsert({member.second, member_home->second.resource});
     } else {
       // The slot may be gone from the index; the key alone tells members apart.
       std::vector<std::pair<EpisodeKey, ResourceId>> found;

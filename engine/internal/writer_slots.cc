@@ -112,6 +112,7 @@ void Writer::Sight(Slot& slot, const std::string& uid, Timestamp at) {
     if (at >= slot.named_first) return;
     if (slot.lives.empty()) Touch(slot);
     slot.named_first = std::min(slot.named_first, at);
+    unconfirmed_.insert(slot.id);
     return;
   }
   auto life = slot.lives.find(uid);
@@ -269,12 +270,19 @@ void Writer::DeriveEpisodes(const Slot& slot, const EpisodeMap& before, const Ep
     rec.blamed = BlamedBy(rec.scope, slot.name->ns, rec.cls, rec.message);
     return rec;
   };
+  const auto since = [](const DerivedEpisode& e) {
+    return e.runs.empty() ? kForever : std::min(e.runs.front().earliest, e.runs.front().onset);
+  };
   for (const auto& [id, episode] : before) {
-    if (after.count(id) == 0) SetRuns(record(episode), {});
+    if (after.count(id) == 0) SetRuns(record(episode), {}, since(episode));
   }
   for (const auto& [id, episode] : after) {
     auto it = before.find(id);
-    if (it == before.end() || !(it->second == episode)) SetRuns(record(episode), episode.runs);
+    if (it == before.end()) {
+      SetRuns(record(episode), episode.runs, since(episode));
+    } else if (!(it->second == episode)) {
+      SetRuns(record(episode), episode.runs, std::min(since(episode), since(it->second)));
+    }
   }
 }
 
@@ -330,7 +338,8 @@ void Writer::WriteRevisions(const Slot& slot, const std::vector<Lane>& before) {
           stretch,
           state == slot.states.end() ? Fields{} : state->second->fields,
           managed == lane.managed.end() ? std::vector<ManagedStamp>{} : managed->second,
-          false};
+          false,
+          ""};
       PutAtEnd(row.first.valid_to, storage::RecordKind::kRevision, slot.name->scope,
                storage::keys::Revision(row.first), records::EncodeRevision(revision));
     }

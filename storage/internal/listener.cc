@@ -62,6 +62,11 @@ void BackgroundWatch::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
   error_ = FromRocks(*status, "background work stopped");
 }
 
+void BackgroundWatch::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                                           bool* auto_recovery) {
+  *auto_recovery = false;
+}
+
 void BackgroundWatch::OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) {
   absl::MutexLock lock(&mu_);
   writes_stopped_ = info.new_bg_error.severity() >= rocksdb::Status::kHardError;

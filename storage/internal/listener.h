@@ -44,6 +44,10 @@ class BackgroundWatch final : public rocksdb::EventListener {
   bool AwaitNoCompaction(const std::string& family, absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override;
+  // RocksDB does not recover by itself: an error that comes just as its own recovery ends leaves it
+  // waiting for ever, at the next close too (7.8). Maintenance asks it to resume instead.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
+                            bool* auto_recovery) override;
   void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) override;
   void OnCompactionBegin(rocksdb::DB* db, const rocksdb::CompactionJobInfo& job) override;
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& job) override;

@@ -35,7 +35,6 @@ std::set<std::string> TableFiles(const std::string& dir) {
 
 absl::StatusOr<MaintenanceReport> StoreImpl::Maintain() {
   absl::MutexLock maintenance(&maintenance_mu_);
-  // Also tried by RocksDB itself, but only from time to time, and after some errors never.
   const bool held_up = db_->watch().NoSpaceSeen() || !db_->watch().error().ok();
   if (held_up && !options_.read_only) (*db_)->Resume().PermitUncheckedError();
   if (absl::Status s = CheckWritable(); !s.ok()) return s;

@@ -90,9 +90,52 @@ TEST_CASE("what contradicts a stretch where nothing exact is known changes nothi
   }
 }
 
+TEST_CASE("a list that is restored with its sightings goes on as if nothing had been") {
+  for (uint32_t seed = 1; seed <= 1000; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    StretchList list;
+    const int n = static_cast<int>(random() % 150);
+    Timestamp clock = T(0);
+    for (int i = 0; i < n; ++i) {
+      const Timestamp at = T(10 * i - static_cast<int>(random() % 200));
+      clock = std::max(clock, at);
+      const uint64_t state = 1 + random() % 2;
+      const auto rank = static_cast<int64_t>(random() % 3);
+      list.Insert(at, state, rank, clock);
+      if (random() % 10 > 0) continue;
+      StretchList restored;
+      REQUIRE(restored.Restore(list.stretches(), list.Sightings()));
+      REQUIRE(restored.Sightings() == list.Sightings());
+      list = restored;
+    }
+    StretchList undisturbed;
+    random.seed(seed);
+    clock = T(0);
+    (void)random();
+    for (int i = 0; i < n; ++i) {
+      const Timestamp at = T(10 * i - static_cast<int>(random() % 200));
+      clock = std::max(clock, at);
+      const uint64_t state = 1 + random() % 2;
+      const auto rank = static_cast<int64_t>(random() % 3);
+      undisturbed.Insert(at, state, rank, clock);
+      (void)random();
+    }
+    CHECK(list.stretches() == undisturbed.stretches());
+  }
+}
+
+TEST_CASE("damaged sightings are found") {
+  StretchList list;
+  list.Insert(T(0), 1, 0, T(0));
+  const std::string packed = list.Sightings();
+  CHECK_FALSE(list.Restore({{T(0), T(0), 1, 0}}, packed.substr(0, packed.size() - 1)));
+  CHECK_FALSE(list.Restore({{T(0), T(0), 1, 0}}, packed + "x"));
+}
+
 TEST_CASE("after a restart whole stretches are known, and late contradictions are points") {
   StretchList list;
-  list.Restore({{T(0), T(100), 1, 0}, {T(200), T(300), 2, 0}});
+  REQUIRE(list.Restore({{T(0), T(100), 1, 0}, {T(200), T(300), 2, 0}}, ""));
   CHECK(list.Insert(T(50), 2, 9, T(300)) == StretchList::Outcome::kPoint);
   CHECK(list.Insert(T(150), 1, 0, T(300)) == StretchList::Outcome::kConfirmed);
   CHECK(list.stretches()[0].last == T(150));

@@ -70,9 +70,9 @@ std::string World::Expected(int64_t batches) {
   return *reference_->CanonicalDump();
 }
 
-void World::MustHold(int64_t acknowledged) {
+void World::MustHold(int64_t committed, int64_t acknowledged) {
   const int64_t next = Next();
-  REQUIRE(next >= acknowledged);
+  REQUIRE(next >= committed);
   REQUIRE(next <= acknowledged + 1);
   const std::string expected = Expected(next), got = Dump();
   INFO(semantics::DumpDifference(expected, got));

@@ -25,9 +25,12 @@ class World {
   void MustApply(int64_t batches);
   // Where the stream stands.
   int64_t Next() const { return crash::Stream::NextOf(*db); }
-  // Fails the test unless the database holds exactly the first Next() batches, and these are at
-  // least `acknowledged`.
-  void MustHold(int64_t acknowledged);
+  // Fails the test unless the database holds exactly the first Next() batches, and these are
+  // `acknowledged`, or one more that was in flight.
+  void MustHold(int64_t acknowledged) { MustHold(acknowledged, acknowledged); }
+  // `committed`: how many were acknowledged up to the last that made a commit. Those behind it only
+  // confirmed what was known, and are durable with the next commit.
+  void MustHold(int64_t committed, int64_t acknowledged);
   std::string Dump() const;
   // Of a database that applied the first `batches` on a disk without faults.
   std::string Expected(int64_t batches);

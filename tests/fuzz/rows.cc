@@ -70,7 +70,7 @@ absl::StatusOr<records::EdgeRow> Edge(absl::string_view row) {
   return records::DecodeEdge(row);
 }
 std::string WriteEdge(const records::EdgeRow& row) {
-  return records::EncodeEdge(row.claims, &row.topology);
+  return records::EncodeEdge(row);
 }
 absl::StatusOr<records::HangingRow> Hanging(absl::string_view row) {
   return records::DecodeHanging(ScopeId(1), row);
@@ -280,7 +280,7 @@ Seeds EngineRowSeeds() {
       '\2' + EncodeCauses({link, link}),
       '\3' + EncodeRevision(SomeRevision()),
       '\4' + SomeResource(),
-      '\5' + EncodeEdge({{1, claim}, {2, claim}}, &topology),
+      '\5' + EncodeEdge({{{1, claim}, {2, claim}}, topology, "sightings"}),
       '\6' + EncodeEdgeDeletion({ResourceId(1), EdgeTypeId(2), ResourceId(3)}),
       '\6' + EncodeListing({ScopeId(1), "apps", "Deployment", "shop", ""}),
       '\7' + EncodeScope("acme", "east"),

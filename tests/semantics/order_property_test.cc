@@ -141,8 +141,9 @@ Telling Tell(const std::vector<Mutation>& story, uint64_t order, bool across_res
   Random random(order);
   if (order == 1) std::reverse(told.begin(), told.end());
   if (order > 1) random.Shuffle(&told);
-  // The same with the smallest memory as with the usual one.
-  World world(std::chrono::hours(24 * 7), std::chrono::hours(order == 0 ? 24 : 0));
+  // The same with the smallest memory as with the usual one: buckets of an hour, and what ended
+  // before the last of them is read from rows.
+  World world(std::chrono::hours(28), std::chrono::hours(order == 0 ? 24 : 0));
   size_t batches = 0;
   for (size_t i = 0; i < told.size();) {
     const size_t n =

@@ -107,6 +107,10 @@ class Checker {
   void CheckSeries();
   void CheckSubjects(HomeIndex home, ScopeId scope);
   void CheckEventIds();
+  void ReportEventId(HomeIndex home, ScopeId scope, EpisodeHash hash,
+                     const std::vector<Interval>& spans, bool stands);
+  void CheckOtherIds(
+      const absl::flat_hash_set<std::tuple<uint32_t, uint64_t, uint64_t, HomeIndex>>& by_id);
   uint32_t Find(ScopeId scope, const EpisodeKey& key) const;  // index in bursts_, or kNone
 
   // links.cc
@@ -157,7 +161,7 @@ class Checker {
   std::vector<std::pair<uint64_t, ResourceId>> uids_;  // hash of (scope, uid) of lives
   std::vector<BurstSeen> bursts_;                      // by (scope, hash, onset)
   // (scope, head of the X key, hash) of the other ids under which bursts may be asked for.
-  std::vector<std::tuple<uint32_t, uint64_t, uint64_t>> other_ids_;
+  std::vector<std::tuple<uint32_t, uint64_t, uint64_t, HomeIndex>> other_ids_;
   absl::flat_hash_map<uint64_t, std::pair<ScopeId, Timestamp>> anchors_;  // of incident rows
 };
 

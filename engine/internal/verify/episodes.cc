@@ -67,7 +67,7 @@ void Checker::ReadEpisodes(HomeIndex home, ScopeId scope) {
                        expired, kNone, false, false});
     if (expired) return;
     for (const std::string& id : rec->other_ids)
-      other_ids_.emplace_back(scope.value, HeadOf(EventIdKey(id)), k->hash.value);
+      other_ids_.emplace_back(scope.value, HeadOf(EventIdKey(id)), k->hash.value, home);
   });
 }
 
@@ -155,10 +155,10 @@ void Checker::CheckSubjects(HomeIndex home, ScopeId scope) {
 }
 
 void Checker::CheckEventIds() {
-  // What stands: (scope, hash, head of the key, home).
-  using Row = std::tuple<uint32_t, uint64_t, uint64_t, HomeIndex>;
-  absl::flat_hash_map<Row, uint64_t> rows;  // and a hash of the bursts it lists
-  absl::flat_hash_set<std::tuple<uint32_t, uint64_t, uint64_t>> by_id;
+  // What stands under the bursts' own id: (scope, hash, home), and a hash of the bursts it lists.
+  absl::flat_hash_map<std::tuple<uint32_t, uint64_t, HomeIndex>, uint64_t> rows;
+  // Under any id: (scope, head of the key, hash, home).
+  absl::flat_hash_set<std::tuple<uint32_t, uint64_t, uint64_t, HomeIndex>> by_id;
   auto live = [&](const std::vector<Interval>& bursts) {
     std::string text;
     for (const Interval& b : bursts) {
@@ -194,57 +194,83 @@ void Checker::CheckEventIds() {
         }
         // Whose own id a row of format 1 is of can't be told from it.
         const uint64_t id = format_1 ? row->hash.value : HeadOf(key);
-        rows[{scope.value, row->hash.value, id, home}] = listed;
-        by_id.insert({scope.value, id, row->hash.value});
+        if (id == row->hash.value) rows[{scope.value, id, home}] = listed;
+        by_id.insert({scope.value, id, row->hash.value, home});
       });
     }
   }
   for (size_t i = 0; i < bursts_.size();) {
-    size_t end = i;
-    std::vector<Interval> spans;
-    for (; end < bursts_.size() && bursts_[end].scope == bursts_[i].scope &&
-           bursts_[end].hash == bursts_[i].hash;
-         ++end) {
-      if (!bursts_[end].expired) spans.push_back({bursts_[end].onset, bursts_[end].end});
+    const BurstSeen& any = bursts_[i];
+    // Format 1 listed all of them beside the newest.
+    std::map<HomeIndex, std::vector<Interval>> homes;
+    for (; i < bursts_.size() && bursts_[i].scope == any.scope && bursts_[i].hash == any.hash;
+         ++i) {
+      const BurstSeen& b = bursts_[i];
+      if (b.expired) continue;
+      if (old_) homes.clear();
+      homes[b.home].push_back({b.onset, b.end});
     }
-    const BurstSeen& newest = bursts_[end - 1];
-    i = end;
-    if (newest.expired) continue;
-    const ScopeId scope(newest.scope);
-    auto row = rows.find({newest.scope, newest.hash.value, newest.hash.value, newest.home});
-    if (row != rows.end() && (old_ || row->second == live(spans))) continue;
-    auto value = Get(newest.home, scope, 'E', keys::Episode(newest.key()));
-    if (!value.ok() || !value->has_value()) continue;
-    auto rec = records::DecodeEpisode(scope, **value);
-    if (!rec.ok()) continue;
-    findings_.Row(row == rows.end() ? FindingKind::kMissing : FindingKind::kDisagrees,
-                  homes_[newest.home], scope, 'X', absl::StrCat("id ", rec->event_id),
-                  row == rows.end() ? "the episode can't be found by its id"
-                                    : "it does not list the bursts that there are",
-                  {Put(newest.home, scope, 'X', EventIdKey(rec->event_id),
-                       records::EncodeEventId(EventIdKey(rec->event_id), {newest.hash, spans}))});
+    for (const auto& [home, spans] : homes) {
+      auto row = rows.find({any.scope, any.hash.value, home});
+      const bool stands = row != rows.end();
+      const bool right = stands && (old_ || row->second == live(spans));
+      if (stands) rows.erase(row);
+      if (!right) ReportEventId(home, ScopeId(any.scope), any.hash, spans, stands);
+    }
   }
   if (old_) return;
+  for (const auto& [row, listed] : rows) {
+    const auto& [scope, hash, home] = row;
+    const std::string key = keys::EventId(EpisodeHash(hash));
+    findings_.Row(FindingKind::kStray, homes_[home], ScopeId(scope), 'X',
+                  absl::StrCat("id ", absl::Hex(hash, absl::kZeroPad16)),
+                  "the bursts that it names stand elsewhere",
+                  {Delete(home, ScopeId(scope), 'X', key)});
+  }
+  CheckOtherIds(by_id);
+}
+
+void Checker::ReportEventId(HomeIndex home, ScopeId scope, EpisodeHash hash,
+                            const std::vector<Interval>& spans, bool stands) {
+  auto value = Get(home, scope, 'E', keys::Episode({spans.back().from, hash}));
+  if (!value.ok() || !value->has_value()) return;
+  auto rec = records::DecodeEpisode(scope, **value);
+  if (!rec.ok()) return;
+  const std::string key = EventIdKey(rec->event_id);
+  findings_.Row(stands ? FindingKind::kDisagrees : FindingKind::kMissing, homes_[home], scope, 'X',
+                absl::StrCat("id ", rec->event_id),
+                stands ? "it does not list the bursts that there are"
+                       : "the episode can't be found by its id",
+                {Put(home, scope, 'X', key, records::EncodeEventId(key, {hash, spans}))});
+}
+
+// Each burst's other ids lead to it as well, with all bursts of its id that stand beside it.
+void Checker::CheckOtherIds(
+    const absl::flat_hash_set<std::tuple<uint32_t, uint64_t, uint64_t, HomeIndex>>& by_id) {
   std::sort(other_ids_.begin(), other_ids_.end());
   other_ids_.erase(std::unique(other_ids_.begin(), other_ids_.end()), other_ids_.end());
-  for (const auto& id : other_ids_) {
-    if (by_id.contains(id)) continue;
-    const auto& [scope, head, hash] = id;
+  for (const auto& [scope, head, hash, home] : other_ids_) {
+    if (by_id.contains({scope, head, hash, home})) continue;
+    std::vector<Interval> spans;
     for (const BurstSeen& b : bursts_) {
-      if (b.scope != scope || b.hash.value != hash || b.expired) continue;
-      auto value = Get(b.home, ScopeId(scope), 'E', keys::Episode(b.key()));
+      if (b.scope == scope && b.hash.value == hash && !b.expired && b.home == home)
+        spans.push_back({b.onset, b.end});
+    }
+    for (const Interval& span : spans) {
+      auto value = Get(home, ScopeId(scope), 'E', keys::Episode({span.from, EpisodeHash(hash)}));
       if (!value.ok() || !value->has_value()) continue;
       auto rec = records::DecodeEpisode(ScopeId(scope), **value);
       if (!rec.ok()) continue;
-      for (const std::string& other : rec->other_ids) {
-        if (HeadOf(EventIdKey(other)) != head) continue;
-        findings_.Row(
-            FindingKind::kMissing, homes_[b.home], ScopeId(scope), 'X', absl::StrCat("id ", other),
-            "the episode can't be found by this other id",
-            {Put(b.home, ScopeId(scope), 'X', EventIdKey(other),
-                 records::EncodeEventId(EventIdKey(other), {b.hash, {Interval{b.onset, b.end}}}))});
-        break;
-      }
+      auto other = std::find_if(
+          rec->other_ids.begin(), rec->other_ids.end(),
+          [&, wanted = head](const std::string& id) { return HeadOf(EventIdKey(id)) == wanted; });
+      if (other == rec->other_ids.end()) continue;
+      const std::string key = EventIdKey(*other);
+      findings_.Row(FindingKind::kMissing, homes_[home], ScopeId(scope), 'X',
+                    absl::StrCat("id ", *other), "the episode can't be found by this other id",
+                    {Put(home, ScopeId(scope), 'X', key,
+                         records::EncodeEventId(key, {EpisodeHash(hash), spans}))});
+      break;
     }
   }
 }

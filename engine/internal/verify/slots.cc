@@ -28,7 +28,7 @@ Slot SlotOf(const records::ResourceRow& row) {
   slot.mentions = row.mentions;
   for (const records::RevisionRow& r : row.newest) {
     Lane& lane = slot.LaneFor(r.uid, r.shape);
-    lane.seen.Restore({r.stretch});
+    (void)lane.seen.Restore({r.stretch}, "");  // without exact times there is nothing to damage
     lane.managed[r.stretch.state] = r.managed;
     auto state = std::make_shared<SeenState>();
     state->fields = r.fields;
