@@ -129,24 +129,26 @@ class Migration {
     for (const Interval& burst : all.bursts) {
       if (burst.to == kForever) open.bursts.push_back(burst);
     }
-    if (!open.bursts.empty()) {
-      fixes_.push_back({{Table::kOpen, nullptr},
-                        scope,
-                        'X',
-                        "X" + key,
-                        records::EncodeEventId(key, open),
-                        false});
-    }
+    if (!open.bursts.empty()) Put({Table::kOpen, nullptr}, scope, "X" + key, key, open);
     for (const storage::BucketPtr& b : rows_->buckets()) {
       records::EventIdRow here{all.hash, {}};
       for (const Interval& burst : all.bursts) {
         if (storage::BucketStart(b) <= burst.to && burst.to < storage::BucketEnd(b))
           here.bursts.push_back(burst);
       }
-      if (here.bursts.empty()) continue;
-      fixes_.push_back(
-          {{Table::kOpen, b}, scope, 'X', key, records::EncodeEventId(key, here), false});
+      if (!here.bursts.empty()) Put({Table::kOpen, b}, scope, key, key, here);
     }
+  }
+
+  void Put(const verify::Place& home, ScopeId scope, std::string key, const std::string& id,
+           const records::EventIdRow& row) {
+    verify::Fix fix;
+    fix.place = home;
+    fix.scope = scope;
+    fix.kind = 'X';
+    fix.key = std::move(key);
+    fix.value = records::EncodeEventId(id, row);
+    fixes_.push_back(std::move(fix));
   }
 
   // The id behind the hash that a row of format 1 stands under: one of those of its bursts.

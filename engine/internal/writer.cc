@@ -328,7 +328,7 @@ void Writer::Handle(AlertRecord&& r, ApplyResult* result) {
     derived.push_back({start - pending, start, stop});
   }
   MergeRuns(&derived);
-  SetRuns(rec, derived, onset - pending);
+  SetRuns(rec, derived, onset - pending, onset);
   ++result->applied;
 }
 

@@ -231,7 +231,8 @@ class Writer : private ImplicitEdges, private NodeArchive {
   // writer_episodes.cc
   bool AddBurst(EpisodeRecord&& rec);  // false: it said nothing new
   void NoteFailure(ScopeId scope, Timestamp onset);
-  void SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs, Timestamp since);
+  void SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs, Timestamp since,
+               std::optional<Timestamp> told = std::nullopt);
   Doc& LoadDoc(EpisodeId id, Timestamp onset);
   void Classified(EpisodeRecord* rec, SignalPlace place, absl::string_view type);
   ResourceId BlamedBy(ScopeId scope, const std::string& ns, ClassId cls, absl::string_view message);

@@ -95,9 +95,9 @@ bool Writer::AddBurst(EpisodeRecord&& rec) {
 }
 
 // The whole truth about an id whose runs are known: what is not among them goes. Nothing changed
-// before `since`.
+// before `since`. Where `told` is given, what else `like` says is of the burst that holds it alone.
 void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& runs,
-                     Timestamp since) {
+                     Timestamp since, std::optional<Timestamp> told) {
   const EpisodeId id{like.scope.value, like.hash().value};
   Spans& spans = SpansOf(id, since);
   const bool whole = spans_[id].whole;
@@ -122,7 +122,13 @@ void Writer::SetRuns(const EpisodeRecord& like, const std::vector<DerivedRun>& r
       docs_[id].push_back(std::make_unique<Doc>());
       doc = docs_[id].back().get();
     }
-    const EpisodeRecord before = std::exchange(doc->now, like);
+    const EpisodeRecord before = doc->now;
+    const bool meant = !told.has_value() || (*told >= r.onset && *told <= r.end);
+    if (meant || !known) {
+      doc->now = like;
+    } else {
+      doc->now.runs = like.runs;
+    }
     doc->now.earliest = std::min(r.earliest, r.onset);
     doc->now.onset = r.onset;
     doc->now.end = r.end;
