@@ -143,8 +143,13 @@ class Teller {
     }
   }
 
+  // In order, as most sources tell of edges.
+  Timestamp InOrder() {
+    return TimeOf(i_) + std::chrono::seconds(10) * static_cast<int64_t>(told_.size());
+  }
+
   void Edge() {
-    const Timestamp at = Now();
+    const Timestamp at = InOrder();
     const bool calls = random_.OneIn(2);
     const ObjectRef to = calls ? Service() : AnyNode();
     const std::string type = calls ? "CALLS" : "RUNS_ON";
@@ -228,7 +233,7 @@ class Teller {
         ObjectRef ref;
         ref.kind = "Pod";
         ref.uid = Uid(pod, LifeOf(pod, i_));
-        told_.push_back(EdgeSeen("CALLS", ref, Service(), Now()));
+        told_.push_back(EdgeSeen("CALLS", ref, Service(), InOrder()));
       }
     }
   }
